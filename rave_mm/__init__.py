@@ -1,0 +1,45 @@
+"""CLIP-guided enhancement of backlit photographs, as components of MMagic."""
+
+import difflib
+from pathlib import Path
+
+__all__ = ["__version__", "config_path"]
+
+__version__ = "0.1.0"
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _shipped(folder: str) -> Path:
+    """Find `configs` or `tools`: beside the package in a clone, in `.mim` once installed."""
+    clone = _PACKAGE.parent
+    if (clone / "setup.py").is_file() and (clone / folder).is_dir():
+        return clone / folder
+    return _PACKAGE / ".mim" / folder
+
+
+def config_path(name: str) -> Path:
+    """Find a config of this package, from a clone and from an installed package alike.
+
+    Args:
+        name: The config's path relative to `configs/`, such as `"demo/rave_demo.py"`; the
+            suffix may be left out.
+
+    Returns:
+        The absolute path of the config.
+
+    Raises:
+        FileNotFoundError: There is no such config. The message lists those that exist, and the
+            names closest to the one asked for.
+    """
+    root = _shipped("configs")
+    wanted = Path(name).as_posix().removesuffix(".py") + ".py"
+    available = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
+    if wanted in available:
+        return root / wanted
+    by_file = {path: path.rpartition("/")[2] for path in available}
+    close = [path for path in available if by_file[path] == wanted.rpartition("/")[2]]
+    close += difflib.get_close_matches(wanted, available, n=3)
+    hint = f" Did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    listing = "".join(f"\n  {path}" for path in available) or " none"
+    raise FileNotFoundError(f"no config {name!r} in {root}.{hint} Available:{listing}")

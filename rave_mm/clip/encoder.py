@@ -1,0 +1,176 @@
+"""A CLIP that is asked and never taught."""
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import open_clip
+import torch
+from open_clip.modified_resnet import ModifiedResNet
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from rave_mm.clip.weights import BUNDLED, build_clip
+from rave_mm.functional import clip_input
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+class FrozenCLIP:
+    """An open_clip model for embeddings and feature maps.
+
+    It is no `nn.Module` on purpose: a model that uses it neither trains it, nor puts it in train
+    mode, nor saves it in its checkpoints, nor hands it to an optimizer or to DDP, and a copy of
+    the model shares it. Gradients reach the images and nothing else.
+
+    Args:
+        model: open_clip's name of the architecture, `local-dir:FOLDER`, or "lighting-clip", the
+            bundled one.
+        pretrained: open_clip's name of the weights, or their file; None where the model holds its
+            own.
+        precision: "float32", or "bfloat16" for autocast to it (never float16, which overflows
+            here).
+        antialias: whether tensors are resized with antialias; the published losses do without.
+
+    Raises:
+        ValueError: an unknown precision.
+        MissingWeightsError: no weights to be found; it says where they come from and where to put
+            them.
+    """
+
+    def __init__(
+        self,
+        model: str = BUNDLED,
+        pretrained: str | None = None,
+        precision: str = "float32",
+        antialias: bool = False,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f"precision: got {precision!r}, expected one of {', '.join(PRECISIONS)}"
+            )
+        self.name = model if pretrained is None else f"{model}/{pretrained}"
+        self.precision = precision
+        self.antialias = antialias
+        self._model, preprocess = build_clip(model, pretrained)
+        self._model.requires_grad_(False)
+        self.mean: tuple[float, ...] = tuple(preprocess["mean"])
+        self.std: tuple[float, ...] = tuple(preprocess["std"])
+        size = self._model.visual.image_size
+        self.image_size: int = size if isinstance(size, int) else size[0]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenCLIP":
+        return self
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of components of an embedding."""
+        return int(self._model.visual.output_dim)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A hash of the image tower's weights and of what is done to an image before it."""
+        digest = hashlib.sha256(repr((self.image_size, self.mean, self.std)).encode())
+        for key, tensor in sorted(self._model.visual.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Unit embeddings `f(x) = E(x)/|E(x)|`.
+
+        Shape:
+            images (N, 3, H, W), RGB in [0, 1], any size; returns (N, D), float32.
+        """
+        return self.embed_prepared(self._prepare(images))
+
+    def embed_prepared(self, images: Tensor) -> Tensor:
+        """:meth:`embed` for what :meth:`prepare_photo` made: (N, 3, S, S), normalised."""
+        with self._at_precision(images):
+            embeddings = self._model.encode_image(images)
+        return normalize(embeddings.float(), dim=-1)
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """The five feature maps of the identity loss.
+
+        They are taken after the stem's average pool, and after each stage.
+
+        Shape:
+            images (N, 3, H, W), RGB in [0, 1], any size; returns five tensors (N, C_l, H_l, W_l),
+            float32.
+
+        Raises:
+            TypeError: the image tower is no ModifiedResNet.
+        """
+        tower = self._model.visual
+        if not isinstance(tower, ModifiedResNet):
+            raise TypeError(
+                f"{self.name}: its image tower is a {type(tower).__name__}, but the identity loss "
+                "needs the stages of a ModifiedResNet; name such a CLIP, as "
+                "model='RN101-quickgelu', pretrained='openai'"
+            )
+        x = self._prepare(images)
+        maps = []
+        with self._at_precision(x):
+            for stage in (tower.stem, tower.layer1, tower.layer2, tower.layer3, tower.layer4):
+                x = stage(x)
+                maps.append(x.float())
+        return maps
+
+    @torch.no_grad()
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """Unit embeddings of texts, (N, D), float32, on the device of the model."""
+        tokens = self._tokenizer(list(texts)).to(self._model.logit_scale.device)
+        return normalize(self._model.encode_text(tokens).float(), dim=-1)
+
+    @functools.cached_property
+    def _tokenizer(self) -> Any:
+        return open_clip.SimpleTokenizer(context_length=self._model.context_length)
+
+    def prepare_photo(self, photo: Image.Image) -> Tensor:
+        """CLIP's own preprocessing of a photo.
+
+        It is PIL bicubic to a short side of S, centre crop, mean and std.
+
+        Returns:
+            (3, S, S) on the CPU.
+        """
+        return self._photo_transform(photo)
+
+    @functools.cached_property
+    def _photo_transform(self) -> Any:
+        return open_clip.image_transform(
+            self.image_size, is_train=False, mean=self.mean, std=self.std
+        )
+
+    def _prepare(self, images: Tensor) -> Tensor:
+        self._move_to(images.device)
+        return clip_input(
+            images.float(), self.image_size, self.mean, self.std, antialias=self.antialias
+        )
+
+    def _move_to(self, device: torch.device) -> None:
+        if self._model.logit_scale.device != device:
+            self._model.to(device)
+
+    @contextmanager
+    def _at_precision(self, images: Tensor) -> Iterator[None]:
+        """The precision holds whatever autocast the training around it has."""
+        self._move_to(images.device)
+        enabled = self.precision == "bfloat16"
+        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
+            yield
+
+
+@functools.cache
+def load_clip(
+    model: str = BUNDLED,
+    pretrained: str | None = None,
+    precision: str = "float32",
+    antialias: bool = False,
+) -> FrozenCLIP:
+    """The :class:`FrozenCLIP` of these settings; loaded once, however many losses use it."""
+    return FrozenCLIP(model, pretrained, precision, antialias)

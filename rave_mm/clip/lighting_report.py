@@ -1,0 +1,125 @@
+"""How well a CLIP knows light.
+
+Accuracy on held-out photographs, and whether harmed pictures fool it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from rave_mm.clip.encoder import FrozenCLIP
+from rave_mm.datasets.lighting_edits import CAPTIONS
+from rave_mm.datasets.synthetic_backlight import (
+    FloatArray,
+    linear_to_srgb,
+    srgb_to_linear,
+    synthetic_backlight,
+)
+from rave_mm.functional import residual_vector
+from rave_mm.image_files import list_photos, read_photo
+
+#: The four classes, in the words of the captions that the bundled CLIP learned.
+CLASSES = {
+    "backlit": ("a slightly backlit photo", "a backlit photo", "a strongly backlit photo"),
+    "dark": ("a dark photo", "a very dark photo", "an almost black photo"),
+    "well-lit": ("a well-lit photo",),
+    "overexposed": ("an overexposed photo", "a blown out photo"),
+}
+CASTS = {
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "yellow": (1, 1, 0),
+    "magenta": (1, 0, 1),
+    "cyan": (0, 1, 1),
+}
+
+
+def _expose(photo: NDArray[np.uint8], stops: float | FloatArray) -> NDArray[np.uint8]:
+    linear = srgb_to_linear(photo.astype(np.float32) / 255) * np.exp2(stops)
+    return np.round(linear_to_srgb(linear.astype(np.float32)) * 255).astype(np.uint8)
+
+
+def lighting_versions(
+    photo: NDArray[np.uint8], rng: np.random.Generator
+) -> dict[str, NDArray[np.uint8]]:
+    """One picture of each class from a well-lit photo (H, W, 3), uint8."""
+    return {
+        "backlit": synthetic_backlight(photo, rng),
+        "dark": _expose(photo, -rng.uniform(1.5, 4)),
+        "well-lit": photo,
+        "overexposed": _expose(photo, rng.uniform(1.5, 3)),
+    }
+
+
+def harmed_versions(photo: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
+    """What an enhancer must not be praised for.
+
+    Blank, contrast-blown and tinted versions of a photo.
+    """
+    blown = np.clip((photo.astype(np.float32) - 127) * 6 + 127, 0, 255).astype(np.uint8)
+    versions = {
+        "white": np.full_like(photo, 255),
+        "black": np.zeros_like(photo),
+        "contrast-blown": blown,
+    }
+    for name, channels in CASTS.items():
+        versions[f"{name} cast"] = _expose(photo, np.where(np.array(channels) > 0, 0.5, -0.9))
+    return versions
+
+
+@torch.no_grad()
+def _embed(clip: FrozenCLIP, pictures: list[NDArray[np.uint8]]) -> Tensor:
+    return clip.embed_prepared(
+        torch.stack([clip.prepare_photo(Image.fromarray(p)) for p in pictures])
+    )
+
+
+def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[str, Any]:
+    """Test a CLIP on the well-lit photographs of a folder.
+
+    Args:
+        clip: the CLIP, with a text tower.
+        folder: well-lit photographs that it was not trained on.
+        versions: how often each is relit.
+
+    Returns:
+        `photographs`; `accuracy` over all and by class (each picture is given the class whose
+        nearest caption is nearest); `harmed`: for each harm, the share of photographs called
+        well-lit among all captions; and `projections`: the mean projection on the residual vector
+        of these photographs, by class and harm.
+    """
+    photos = [read_photo(path) for path in list_photos(folder)]
+    rng = np.random.default_rng(0)
+    relit = [lighting_versions(photo, rng) for photo in photos for _ in range(versions)]
+    by_class = {name: _embed(clip, [pictures[name] for pictures in relit]) for name in CLASSES}
+    texts = {name: clip.embed_texts(captions) for name, captions in CLASSES.items()}
+    accuracy = {}
+    for index, (name, embeddings) in enumerate(by_class.items()):
+        scores = torch.stack([(embeddings @ captions.T).amax(1) for captions in texts.values()], 1)
+        accuracy[name] = round((scores.argmax(1) == index).float().mean().item(), 4)
+    vector, target = residual_vector(by_class["well-lit"], by_class["backlit"])
+    all_captions = clip.embed_texts(CAPTIONS)
+    harmed = [harmed_versions(photo) for photo in photos]
+    by_harm = {name: _embed(clip, [pictures[name] for pictures in harmed]) for name in harmed[0]}
+    well_lit = CAPTIONS.index("a well-lit photo")
+    return {
+        "photographs": len(photos),
+        "accuracy": {"all": round(sum(accuracy.values()) / len(accuracy), 4), **accuracy},
+        "harmed": {
+            name: round(((e @ all_captions.T).argmax(1) == well_lit).float().mean().item(), 4)
+            for name, e in by_harm.items()
+        },
+        "projections": {
+            "target": round(target, 4),
+            **{
+                name: round((e @ vector).mean().item(), 4)
+                for name, e in (by_class | by_harm).items()
+            },
+        },
+    }

@@ -1,0 +1,134 @@
+"""Find the weights of an open_clip model, and build the model that they belong to."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from mmengine.logging import print_log
+from open_clip.model import CLIP, build_model_from_openai_state_dict
+from open_clip.pretrained import download_pretrained
+from torch import Tensor
+
+#: The name of the CLIP that is part of this package.
+BUNDLED = "lighting-clip"
+BUNDLED_FOLDER = Path(__file__).parent / "lighting_clip"
+_SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
+# What only OpenAI's own files hold beside the weights.
+_OPENAI_KEYS = {"input_resolution", "context_length", "vocab_size"}
+
+
+class MissingWeightsError(FileNotFoundError):
+    """A CLIP's weights are neither on this machine nor to be had."""
+
+
+def weights_folder() -> Path:
+    """Where weights that were fetched by hand are looked for.
+
+    `$RAVE_MM_WEIGHTS`, or `~/.cache/rave_mm/weights`.
+    """
+    return Path(os.environ.get("RAVE_MM_WEIGHTS", "~/.cache/rave_mm/weights")).expanduser()
+
+
+def find_weights(model: str, pretrained: str) -> Path:
+    """Find the file of a model's weights, fetching it if it must be.
+
+    Args:
+        model: open_clip's name of the architecture.
+        pretrained: a file, or open_clip's name of the weights ("openai", "laion2b_s34b_b79k", ...).
+
+    Raises:
+        MissingWeightsError: which file is missing, where it comes from, and where to put it.
+    """
+    if Path(pretrained).expanduser().is_file():
+        return Path(pretrained).expanduser()
+    source = open_clip.get_pretrained_cfg(model, pretrained)
+    if not source:
+        known = (
+            ", ".join(open_clip.list_pretrained_tags_by_model(model))
+            or "none: the model's name is unknown too"
+        )
+        raise MissingWeightsError(
+            f"no CLIP weights {pretrained!r} for {model}: it is no file, and open_clip knows these "
+            f"names of weights for that model: {known}. Give the path of a file or one of the "
+            "names."
+        )
+    by_hand = [weights_folder() / f"{model}-{pretrained}{suffix}" for suffix in _SUFFIXES]
+    for path in by_hand:
+        if path.is_file():
+            return path
+    try:
+        return Path(download_pretrained(source))
+    except OSError as error:  # every failure of urllib, requests and huggingface_hub is one
+        origin = source.get("url") or f"https://huggingface.co/{source['hf_hub']}"
+        raise MissingWeightsError(
+            f"the CLIP weights {pretrained!r} for {model} are not on this machine and could not be "
+            f"fetched ({type(error).__name__}). They come from {origin}. Fetch them where there is "
+            f"internet and put them at {by_hand[0]} (or {', '.join(_SUFFIXES[1:])}), or name the "
+            "file in the config: "
+            f"clip=dict(model='{model}', pretrained='/path/to/file')."
+        ) from error
+
+
+def _read_openai(path: Path) -> dict[str, Tensor] | None:
+    """The state dict of a file in OpenAI's own layout, or None.
+
+    That layout is an archive of TorchScript or a plain state dict.
+    """
+    if path.suffix == ".safetensors":
+        return None
+    try:
+        state = torch.jit.load(path, map_location="cpu").state_dict()
+    except RuntimeError:  # no TorchScript archive
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    return state if isinstance(state, dict) and state.keys() >= _OPENAI_KEYS else None
+
+
+def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]]:
+    """Build an open_clip model in float32 and eval mode, with its weights.
+
+    OpenAI trained with QuickGELU, which open_clip's plain model names do not have; their weights
+    from a file end up in a model with it all the same.
+
+    Args:
+        model: open_clip's name, :data:`BUNDLED`, or `local-dir:FOLDER` in open_clip's layout.
+        pretrained: as in :func:`find_weights`; None for :data:`BUNDLED` and for a folder, which
+            hold theirs.
+
+    Returns:
+        The model, and its preprocessing: at least `mean` and `std`.
+
+    Raises:
+        MissingWeightsError: no weights to be found.
+        ValueError: `pretrained` is missing, or given where the model has its own.
+    """
+    if model == BUNDLED:
+        model = f"local-dir:{BUNDLED_FOLDER}"
+    if model.startswith("local-dir:"):
+        if pretrained is not None:
+            raise ValueError(
+                f"pretrained: got {pretrained!r}, expected None, because {model} holds its own "
+                "weights"
+            )
+        built = open_clip.create_model(model)
+        return built.float().eval(), built.visual.preprocess_cfg
+    if pretrained is None:
+        raise ValueError(
+            f"pretrained: got None for {model}; give a file or a name that open_clip knows, as "
+            "'openai'"
+        )
+    path = find_weights(model, pretrained)
+    openai = _read_openai(path)
+    if openai is not None:
+        built = build_model_from_openai_state_dict(openai, cast_dtype=torch.float32)
+        preprocess = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD}
+        return built.float().eval(), preprocess
+    quickgelu = "openai" in pretrained.lower() and not model.endswith("-quickgelu")
+    if quickgelu:
+        print_log(f"{pretrained} are OpenAI's weights: {model} is built with QuickGELU", "current")
+    built = open_clip.create_model(model, pretrained=str(path), force_quick_gelu=quickgelu)
+    source = open_clip.get_pretrained_cfg(model, pretrained) or {}
+    return built.float().eval(), built.visual.preprocess_cfg | {
+        k: source[k] for k in ("mean", "std") if k in source
+    }

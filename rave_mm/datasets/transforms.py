@@ -1,0 +1,186 @@
+"""Transforms for MMagic's pipelines: load as RGB, augment as published, bound the size.
+
+Arrays are (H, W, 3), RGB, in [0, 255], uint8 or float32, as MMagic's ``PackInputs`` and
+``DataPreprocessor`` take them.
+"""
+
+import os
+import random
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+from PIL import Image
+
+from rave_mm.image_files import read_photo
+
+# Albumentations asks the internet for its newest version when it is imported, by us or by
+# MMagic's own transforms, unless this is set by then.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+
+@TRANSFORMS.register_module()
+class LoadPhoto(BaseTransform):
+    """Read the photograph named by ``{key}_path`` as RGB, 8- and 16-bit files alike.
+
+    Adds ``{key}``: uint8, or for 16-bit files float32 in [0, 255] with its fractions, and
+    beside it what MMagic's own loader adds: ``ori_{key}_shape``, ``{key}_channel_order``
+    ("rgb") and ``{key}_color_type`` ("color"). ``DataPreprocessor`` reads these to give the
+    network RGB (``output_channel_order='RGB'``) and the metrics BGR.
+
+    ``PackInputs`` keeps them for ``img`` and ``gt``. For another key, such as ``ref``, name
+    them in its ``meta_keys``: ``ref_channel_order`` where ``ref`` is an input,
+    ``ref_img_channel_order`` (added too) where it is a data field. Else MMagic takes the
+    photograph for BGR.
+
+    Args:
+        key: What to load: ``img``, ``gt`` or ``ref``.
+    """
+
+    def __init__(self, key: str = "img") -> None:
+        self.key = key
+
+    def transform(self, results: dict) -> dict:
+        """Load ``results[key]``.
+
+        Raises:
+            KeyError: The data set gives no ``{key}_path``.
+            UnreadablePhotoError: The file is missing, cut or corrupt.
+        """
+        if f"{self.key}_path" not in results:
+            raise KeyError(
+                f"LoadPhoto(key={self.key!r}) needs {self.key}_path; got {sorted(results)}"
+            )
+        photo = read_photo(results[f"{self.key}_path"])
+        if photo.dtype == np.uint16:
+            photo = photo.astype(np.float32) / 257
+        results[self.key] = photo
+        results[f"ori_{self.key}_shape"] = photo.shape
+        for name in (self.key, f"{self.key}_img"):
+            results[f"{name}_channel_order"] = "rgb"
+            results[f"{name}_color_type"] = "color"
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(key={self.key!r})"
+
+
+@TRANSFORMS.register_module()
+class AugmentBacklit(BaseTransform):
+    """The augmentation of CLIP-LIT and RAVE, one and the same for all keys.
+
+    Resize to a square (Lanczos), horizontal flip, vertical flip and transpose (0.5 each),
+    zoom by a factor of its own for each axis (0.3), rotation within 90 degrees either way
+    (0.3); what comes in from outside is the mirrored photograph. Photographs that belong
+    together, such as backlit and ground truth, stay aligned. Use it twice, with a key each,
+    where they do not.
+
+    Every choice follows from NumPy's global generator, which MMEngine seeds.
+
+    Args:
+        size: Height and width of the result. Published: 512 for the network, 256 for prompts.
+        zoom: Least and largest factor. Published: (0.7, 1.3), and (0.5, 1.5) for prompts.
+        keys: Photographs to transform; those that are not there are passed over, but one
+            must be.
+    """
+
+    def __init__(
+        self,
+        size: int = 512,
+        zoom: tuple[float, float] = (0.7, 1.3),
+        keys: Sequence[str] = ("img", "gt"),
+    ) -> None:
+        if size < 1:
+            raise ValueError(f"got size {size}, expected a number of pixels, 1 or more")
+        if not 0 < zoom[0] <= zoom[1]:
+            raise ValueError(f"got zoom {tuple(zoom)}, expected 0 < least <= largest")
+        import albumentations  # takes seconds, and a test pipeline does without it
+
+        self.size = size
+        self.zoom = (zoom[0], zoom[1])
+        self.keys = _key_list(keys)
+        self._geometry = albumentations.Compose(
+            [
+                albumentations.HorizontalFlip(p=0.5),
+                albumentations.VerticalFlip(p=0.5),
+                albumentations.Transpose(p=0.5),
+                albumentations.Affine(scale=self.zoom, border_mode=cv2.BORDER_REFLECT, p=0.3),
+                albumentations.Rotate(limit=(-90, 90), border_mode=cv2.BORDER_REFLECT, p=0.3),
+            ]
+        )
+
+    def transform(self, results: dict) -> dict:
+        """Replace each photograph by its augmented version, (size, size, 3)."""
+        # Compose has generators of its own, which no global seed reaches. Its
+        # set_random_seed() gives every step a generator of the same seed, so that both
+        # flips and the transpose would always fall together: let the steps share one.
+        seed = int(np.random.randint(2**31))
+        for key in _present(self, self.keys, results):
+            self._geometry.set_random_state(np.random.default_rng(seed), random.Random(seed))
+            square = _lanczos(results[key], self.size, self.size)
+            results[key] = np.ascontiguousarray(self._geometry(image=square)["image"])
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(size={self.size}, zoom={self.zoom}, keys={self.keys})"
+
+
+@TRANSFORMS.register_module()
+class LimitLongSide(BaseTransform):
+    """Reduce photographs whose long side exceeds a limit; leave the others as they are.
+
+    For validation and testing on whole photographs. (MMagic's ``Resize`` with
+    ``keep_ratio`` would enlarge the small ones as well.)
+
+    Args:
+        limit: The longest side allowed, in pixels.
+        keys: Photographs to reduce; those that are not there are passed over, but one must
+            be.
+    """
+
+    def __init__(self, limit: int, keys: Sequence[str] = ("img", "gt")) -> None:
+        if limit < 1:
+            raise ValueError(f"got limit {limit}, expected a number of pixels, 1 or more")
+        self.limit = limit
+        self.keys = _key_list(keys)
+
+    def transform(self, results: dict) -> dict:
+        """Replace each photograph that is too long by its reduced version."""
+        for key in _present(self, self.keys, results):
+            height, width = results[key].shape[:2]
+            if max(height, width) > self.limit:
+                scale = self.limit / max(height, width)
+                new_height, new_width = (max(1, round(n * scale)) for n in (height, width))
+                results[key] = _lanczos(results[key], new_height, new_width)
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(limit={self.limit}, keys={self.keys})"
+
+
+def _key_list(keys: Sequence[str]) -> tuple[str, ...]:
+    return (keys,) if isinstance(keys, str) else tuple(keys)
+
+
+def _present(transform: BaseTransform, keys: Sequence[str], results: dict) -> list[str]:
+    present = [key for key in keys if key in results]
+    if not present:
+        raise KeyError(f"{transform} found none of its keys; got {sorted(results)}: load one first")
+    return present
+
+
+def _lanczos(photo: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize (H, W, 3), with antialias when reducing, in the photo's own type and range."""
+    if photo.dtype == np.uint8:
+        return np.array(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))
+    channels = [
+        np.array(
+            Image.fromarray(np.ascontiguousarray(photo[..., channel], np.float32)).resize(
+                (width, height), Image.Resampling.LANCZOS
+            )
+        )
+        for channel in range(photo.shape[2])
+    ]
+    return np.clip(np.stack(channels, axis=2), 0, 255)

@@ -1,0 +1,77 @@
+"""Two folders of photographs that have nothing to do with each other."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from mmagic.registry import DATASETS
+from mmengine.dataset import BaseDataset, force_full_init
+
+from rave_mm.image_files import list_photos
+
+
+@DATASETS.register_module()
+class UnpairedPhotos(BaseDataset):
+    """Backlit photographs, and well-lit ones of other scenes if wanted.
+
+    Its length is the number of backlit photographs. Each item has ``img_path``, and with a
+    well-lit folder ``ref_path``: in training a random well-lit photograph, drawn anew each
+    time from NumPy's global generator (which MMEngine seeds in every worker); in testing the
+    well-lit photographs in turn. Counts, names and extensions of the folders may differ.
+    Which folder a photograph lies in decides what it is, never its name.
+
+    Args:
+        backlit: Folder of backlit photographs, below ``data_root`` unless absolute.
+        well_lit: Folder of well-lit photographs, or None to give only ``img_path``.
+        data_root: Folder in front of both.
+        pipeline: Transforms, as for every MMEngine data set.
+        test_mode: Whether ``ref_path`` is in turn instead of random.
+        metainfo: Meta information, as for every MMEngine data set.
+        indices: Use only the first so many, or these, backlit photographs.
+        lazy_init: List the folders at first use instead of now.
+
+    Raises:
+        FileNotFoundError: A folder is missing.
+        ValueError: A folder has no photograph.
+    """
+
+    METAINFO = {"dataset_type": "unpaired_photos", "task_name": "backlit_enhancement"}
+
+    def __init__(
+        self,
+        backlit: str,
+        well_lit: str | None = None,
+        data_root: str = "",
+        pipeline: Sequence[dict | Callable] = (),
+        test_mode: bool = False,
+        metainfo: dict | None = None,
+        indices: int | Sequence[int] | None = None,
+        lazy_init: bool = False,
+    ) -> None:
+        folders = {"img": backlit} if well_lit is None else {"img": backlit, "ref": well_lit}
+        self.well_lit_photos: list[str] = []
+        super().__init__(
+            metainfo=metainfo,
+            data_root=data_root,
+            data_prefix=folders,
+            indices=indices,
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """List both folders; returns an item for each backlit photograph."""
+        if "ref" in self.data_prefix:
+            self.well_lit_photos = [str(path) for path in list_photos(self.data_prefix["ref"])]
+        return [{"img_path": str(path)} for path in list_photos(self.data_prefix["img"])]
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Give ``img_path``, ``sample_idx`` and, with a well-lit folder, ``ref_path``."""
+        info = super().get_data_info(idx)
+        if self.well_lit_photos:
+            count = len(self.well_lit_photos)
+            drawn = info["sample_idx"] % count if self.test_mode else np.random.randint(count)
+            info["ref_path"] = self.well_lit_photos[drawn]
+        return info

@@ -1,0 +1,1 @@
+"""How training runs: phases after one another."""

@@ -1,0 +1,387 @@
+"""Find, pair, read and write photographs.
+
+Every photograph leaves this module as an RGB array (H, W, 3), upright: uint8, or uint16
+where the file holds 16 bits per channel. Pillow reads everything but 16-bit files, which
+it would cut to 8 bits; OpenCV reads those.
+"""
+
+import io
+import os
+import re
+import struct
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+PHOTO_EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+_ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,  # Pillow's word for a broken PNG or TIFF header
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    cv2.error,
+)
+_DUPLICATE = re.compile(r"^(?P<original>.+?) ?\(\d+\)$")
+_SHOWN = 10
+
+
+class UnreadablePhotoError(RuntimeError):
+    """A photograph that is missing, truncated, corrupt or of a kind that is not read.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it, in words.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = Path(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot read photograph {self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class PairListing:
+    """What :func:`pair_by_stem` found.
+
+    Attributes:
+        pairs: (backlit, well-lit) paths, sorted by stem.
+        left_out: Duplicates named like ``0152(2).jpg``, from both folders.
+    """
+
+    pairs: list[tuple[Path, Path]]
+    left_out: list[Path]
+
+
+def list_photos(folder: Path | str) -> list[Path]:
+    """List the photographs in one folder, not in the folders inside it.
+
+    Args:
+        folder: A folder. Files count by extension (``PHOTO_EXTENSIONS``, in either case);
+            hidden files do not count.
+
+    Returns:
+        Paths, sorted by name, at least one.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        NotADirectoryError: It is a file.
+        ValueError: It holds no photograph.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileNotFoundError(
+            f"no such folder: {folder} (looked from {Path.cwd()}); expected a folder of photographs"
+        )
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; expected a folder of photographs")
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    photos = [e for e in entries if e.suffix.lower() in PHOTO_EXTENSIONS and e.is_file()]
+    if not photos:
+        raise ValueError(
+            f"no photograph in {folder}: found {_describe(entries)}; "
+            f"expected files that end in {', '.join(PHOTO_EXTENSIONS)}"
+        )
+    return photos
+
+
+def read_photo(path: Path | str) -> np.ndarray:
+    """Read one photograph, upright.
+
+    EXIF orientation is applied. Gray, palette, 1-bit and CMYK become RGB (CMYK without its
+    colour profile). Alpha is dropped, not blended: colours under transparent pixels stay as
+    they are stored. Of several frames, the first is read. A JPEG that is damaged inside but
+    complete to its end is beyond what the decoder tells, and is read as it decodes.
+
+    Args:
+        path: A file in one of the formats of ``PHOTO_EXTENSIONS``. Its content counts, not
+            its name.
+
+    Returns:
+        RGB array (H, W, 3): uint8, or uint16 for 16-bit PNG and TIFF files.
+
+    Raises:
+        UnreadablePhotoError: The file is missing, truncated, corrupt, or holds what is
+            neither 8 nor 16 bits per channel.
+    """
+    path = Path(path)
+    with _decoding(path):
+        data = path.read_bytes()
+        if not data:
+            raise UnreadablePhotoError(path, "the file is empty")
+        with Image.open(io.BytesIO(data)) as image:
+            if _bits(image, data) == 16:
+                return _read_16_bit(path, image, data)
+            if image.mode not in _EIGHT_BIT_MODES:
+                raise UnreadablePhotoError(
+                    path,
+                    f"got pixels of Pillow's mode {image.mode!r}; "
+                    "expected 8 or 16 bits per channel, gray, RGB, palette or CMYK",
+                )
+            image.load()
+            # Asked after loading: recent Pillow turns a TIFF upright then, and drops the tag.
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            # Straight to RGB, Pillow warns about a palette with transparency.
+            colours = image.convert("RGBA") if image.mode in ("P", "PA") else image
+            return np.ascontiguousarray(_upright(np.array(colours.convert("RGB")), orientation))
+
+
+def photo_size(path: Path | str) -> tuple[int, int]:
+    """Read a photograph's upright size from its header, without decoding it.
+
+    Args:
+        path: A file as for :func:`read_photo`.
+
+    Returns:
+        (height, width), as :func:`read_photo` would give it.
+
+    Raises:
+        UnreadablePhotoError: The file is missing or its header is not understood.
+    """
+    path = Path(path)
+    with _decoding(path), Image.open(path) as image:
+        if image.format == "TIFF":
+            # Recent Pillow swaps a turned TIFF's size by itself, older ones do not.
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            width, height, orientation = tags[256], tags[257], tags.get(_ORIENTATION, 1)
+        else:
+            width, height = image.size
+            if image.format == "PNG" and not _metadata_follows_pixels(path):
+                # A PNG's own getexif() decodes the whole picture to look behind its pixels.
+                orientation = Image.Image.getexif(image).get(_ORIENTATION, 1)
+            else:
+                orientation = image.getexif().get(_ORIENTATION, 1)
+        return (width, height) if orientation in _TURNED else (height, width)
+
+
+def pair_by_stem(backlit: Path | str, well_lit: Path | str) -> PairListing:
+    """Pair the photographs of two folders by file stem, never by listing order.
+
+    Stems are compared as they are written, case included; extensions may differ. A file
+    named like ``0152(2).jpg`` is a duplicate and left out where ``0152`` is in either
+    folder, as in BAID's test set; otherwise that is simply its name.
+
+    Args:
+        backlit: Folder of backlit photographs.
+        well_lit: Folder of their well-lit counterparts.
+
+    Returns:
+        The pairs and what was left out.
+
+    Raises:
+        FileNotFoundError: A folder is missing.
+        ValueError: A folder has no photograph, a photograph has no partner, two files of a
+            folder share a stem, or the sizes of a pair differ. The message names the files.
+    """
+    found = [list_photos(backlit), list_photos(well_lit)]
+    stems = {path.stem for paths in found for path in paths}
+    left_out: list[Path] = []
+    by_stem: list[dict[str, list[Path]]] = []
+    for paths in found:
+        kept = defaultdict(list)
+        for path in paths:
+            match = _DUPLICATE.match(path.stem)
+            if match and match["original"] in stems:
+                left_out.append(path)
+            else:
+                kept[path.stem].append(path)
+        by_stem.append(kept)
+    first, second = by_stem
+    shared = [
+        " and ".join(map(str, paths))
+        for kept in by_stem
+        for paths in kept.values()
+        if len(paths) > 1
+    ]
+    problems = [
+        _listed("files share a stem, so that their partner is not certain", shared),
+        _listed(f"have no partner in {well_lit}", _missing(first, second)),
+        _listed(f"have no partner in {backlit}", _missing(second, first)),
+    ]
+    if not any(problems):
+        pairs = [(first[stem][0], second[stem][0]) for stem in sorted(first)]
+        problems = _size_problems(pairs)
+    if any(problems):
+        raise ValueError(
+            f"{backlit} and {well_lit} do not pair:\n"
+            + "\n".join(problem for problem in problems if problem)
+            + "\nExpected one photograph of each stem in each folder, of the same size as its "
+            "partner. Correct, move or remove these files."
+        )
+    return PairListing(pairs, left_out)
+
+
+def write_photo(path: Path | str, photo: np.ndarray) -> None:
+    """Write a photograph, so that a file of this name is always a whole one.
+
+    Args:
+        path: Where to; ``.png``, ``.jpg`` or ``.jpeg`` decides the format. JPEG gets quality
+            95 and full colour resolution.
+        photo: RGB array (H, W, 3), uint8; for PNG also uint16.
+
+    Raises:
+        ValueError: Another extension, shape or type.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (".png", ".jpg", ".jpeg"):
+        raise ValueError(f"cannot write {path}: expected a name in .png, .jpg or .jpeg")
+    if photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
+        raise ValueError(f"cannot write {path}: got shape {photo.shape}, expected (H, W, 3)")
+    allowed = ("uint8", "uint16") if suffix == ".png" else ("uint8",)
+    if photo.dtype.name not in allowed:
+        raise ValueError(
+            f"cannot write {path}: got {photo.dtype} values, expected {' or '.join(allowed)}"
+        )
+    if photo.dtype == np.uint16:
+        encoded = cv2.imencode(".png", photo[..., ::-1])[1].tobytes()
+    else:
+        buffer = io.BytesIO()
+        image = Image.fromarray(np.ascontiguousarray(photo))
+        if suffix == ".png":
+            image.save(buffer, "PNG")
+        else:
+            image.save(buffer, "JPEG", quality=95, subsampling=0)
+        encoded = buffer.getvalue()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(encoded)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turn what decoders raise into UnreadablePhotoError, and have them refuse cut files."""
+    tolerant = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # any library in the process may have set it
+    try:
+        yield
+    except UnreadablePhotoError:
+        raise
+    except FileNotFoundError:
+        raise UnreadablePhotoError(path, "no such file") from None
+    except UnidentifiedImageError:
+        raise UnreadablePhotoError(path, "not a picture, or of an unknown format") from None
+    except _DECODER_ERRORS as error:
+        raise UnreadablePhotoError(path, f"{error} ({type(error).__name__})") from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Bits per channel of a PNG or TIFF file, 8 for other formats."""
+    if image.format == "PNG":
+        return data[24]
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (1,)))  # type: ignore[attr-defined]
+    return 8
+
+
+def _read_16_bit(path: Path, image: Image.Image, data: bytes) -> np.ndarray:
+    inverted = False
+    orientation = 1
+    if image.format == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        photometric = tags.get(262)
+        layout = (tags.get(284, 1), max(tags.get(339, (1,))))
+        if photometric not in (0, 1, 2) or layout != (1, 1):
+            raise UnreadablePhotoError(
+                path,
+                f"a 16-bit TIFF of photometric interpretation {photometric}, planar "
+                f"configuration {layout[0]}, sample format {layout[1]}; expected gray or RGB "
+                "(0, 1 or 2), interleaved (1), unsigned (1): save it as a 16-bit PNG",
+            )
+        inverted = photometric == 0
+        image.load()  # OpenCV turns a TIFF upright by itself
+    else:
+        image.load()
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise UnreadablePhotoError(path, "OpenCV cannot decode this 16-bit file")
+    if inverted:
+        pixels = 65535 - pixels
+    rgb = np.stack([pixels] * 3, axis=2) if pixels.ndim == 2 else pixels[..., 2::-1]
+    return np.ascontiguousarray(_upright(rgb, orientation))
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo an EXIF orientation (1 to 8; others leave the picture as it is)."""
+    if orientation in _TURNED:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def _metadata_follows_pixels(path: Path) -> bool:
+    """Whether a PNG has text or EXIF chunks behind its pixels, as some programs write it."""
+    pixels_seen = False
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(header := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", header)
+            pixels_seen = pixels_seen or kind == b"IDAT"
+            if pixels_seen and kind in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
+                return True
+            file.seek(length + 4, os.SEEK_CUR)
+    return False
+
+
+def _size_problems(pairs: Sequence[tuple[Path, Path]]) -> list[str]:
+    unreadable, mismatched = [], []
+    for pair in pairs:
+        sizes = []
+        for path in pair:
+            try:
+                sizes.append("{}x{}".format(*reversed(photo_size(path))))
+            except UnreadablePhotoError as error:
+                unreadable.append(f"{path}: {error.reason}")
+        if len(set(sizes)) > 1:
+            mismatched.append(f"{pair[0]} ({sizes[0]}) and {pair[1]} ({sizes[1]})")
+    return [_listed("cannot be read", unreadable), _listed("pairs differ in size", mismatched)]
+
+
+def _missing(paths: dict[str, list[Path]], others: dict[str, list[Path]]) -> list[str]:
+    return [str(path) for stem in paths if stem not in others for path in paths[stem]]
+
+
+def _listed(what: str, items: Sequence[str]) -> str:
+    """One problem as text: its count, what it is, and its first few items."""
+    if not items:
+        return ""
+    lines = [f"  {item}" for item in items[:_SHOWN]]
+    if len(items) > _SHOWN:
+        lines.append(f"  and {len(items) - _SHOWN} more")
+    return "\n".join([f"{len(items)} {what}:", *lines])
+
+
+def _describe(entries: Iterable[Path]) -> str:
+    kinds = Counter(
+        "folders" if e.is_dir() else f"files in {e.suffix}" if e.suffix else "files of no extension"
+        for e in entries
+    )
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "nothing"

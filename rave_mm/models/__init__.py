@@ -1,0 +1,1 @@
+"""Networks, losses and models that register in ``mmagic.registry.MODELS``."""

@@ -1,0 +1,138 @@
+"""A light-map network, the losses that guide it, and how MMagic runs them.
+
+It trains, validates and tests them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmagic.models import BaseEditModel
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from mmengine.logging import MessageHub
+from mmengine.model import ModuleDict
+from torch import Tensor
+
+from rave_mm.functional import apply_light_map
+from rave_mm.models.published_checkpoints import adopt_published_keys
+
+
+@MODELS.register_module()
+class BacklitEnhancer(BaseEditModel):
+    """Enhances backlit photos.
+
+    `y = clamp(x / (M + eps), 0, 1)` with the light map `M = generator(x)`.
+
+    Every loss is a term with a name; each is logged as `loss_NAME`, and their sum is what is
+    minimised. A schedule chooses which terms are active (:meth:`activate_losses`); without one, all
+    are.
+
+    Args:
+        generator: config of the network; (N, 3, H, W) RGB in [0, 1] to light maps (N, 1, H, W).
+        losses: config of each term by its name; a term is called `(enhanced, backlit)`. None for
+            inference.
+        train_cfg, test_cfg, init_cfg, data_preprocessor: as in MMagic's BaseEditModel. The
+            preprocessor must hand over RGB in [0, 1]:
+            `dict(type='DataPreprocessor', mean=[0, 0, 0], std=[255, 255, 255])`.
+
+    Raises:
+        FloatingPointError: a loss is not finite; it names the terms, the iteration and the photos.
+    """
+
+    def __init__(
+        self,
+        generator: dict[str, Any],
+        losses: Mapping[str, dict[str, Any]] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+    ) -> None:
+        # BaseEditModel builds one pixel loss, but there are several terms here, or none.
+        super(BaseEditModel, self).__init__(init_cfg=init_cfg, data_preprocessor=data_preprocessor)
+        self.train_cfg = train_cfg
+        self.test_cfg = test_cfg
+        self.generator = MODELS.build(generator)
+        self.losses = ModuleDict(
+            {name: MODELS.build(config) for name, config in (losses or {}).items()}
+        )
+        self.active_losses: tuple[str, ...] = tuple(self.losses)
+
+    def activate_losses(self, names: Sequence[str]) -> None:
+        """Minimise the sum of these terms from now on.
+
+        Raises:
+            ValueError: no name, or names that `losses` does not have.
+        """
+        unknown = [name for name in names if name not in self.losses]
+        if unknown or not names:
+            raise ValueError(f"losses: got {list(names)}, expected some of {list(self.losses)}")
+        self.active_losses = tuple(names)
+
+    def forward(
+        self, inputs: Tensor, data_samples: DataSample | None = None, mode: str = "tensor"
+    ) -> Tensor | list[DataSample] | dict[str, Tensor]:
+        """MMEngine's three modes.
+
+        Args:
+            inputs: (N, 3, H, W), RGB in [0, 1].
+            data_samples: the batch's data sample, as the preprocessor stacks it.
+            mode: "tensor" for the enhanced pictures (N, 3, H, W) in [0, 1], "predict" for data
+                samples with `output.pred_img`, "loss" for the terms.
+
+        Raises:
+            ValueError: an unknown mode.
+        """
+        if mode not in ("tensor", "predict", "loss"):
+            raise ValueError(f"mode: got {mode!r}, expected 'tensor', 'predict' or 'loss'")
+        return super().forward(inputs, data_samples, mode)
+
+    def forward_tensor(self, inputs: Tensor, data_samples: DataSample | None = None) -> Tensor:
+        """The enhanced pictures."""
+        return apply_light_map(inputs, self.generator(inputs))
+
+    def forward_train(
+        self, inputs: Tensor, data_samples: DataSample | None = None
+    ) -> dict[str, Tensor]:
+        """The active terms as `loss_NAME`."""
+        if not self.active_losses:
+            raise RuntimeError(
+                "BacklitEnhancer was built without losses, so it cannot be trained; give losses="
+            )
+        enhanced = self.forward_tensor(inputs)
+        terms = {f"loss_{name}": self.losses[name](enhanced, inputs) for name in self.active_losses}
+        if not torch.isfinite(sum(terms.values())):
+            values = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
+            photos = ", ".join(_photo_names(data_samples)) or "photos without names"
+            iteration = MessageHub.get_current_instance().get_info("iter", None)
+            raise FloatingPointError(
+                f"the loss is not finite ({values}) at iteration {iteration} with {photos}; the "
+                "step was not taken and no checkpoint was written. Lower the learning rate or look "
+                "at these photos."
+            )
+        return terms
+
+    def convert_to_datasample(
+        self, predictions: DataSample, data_samples: DataSample, inputs: Tensor | None
+    ) -> list[DataSample]:
+        """As MMagic's, and the input stands beside the prediction.
+
+        So metrics can be had of both.
+        """
+        samples: list[DataSample] = super().convert_to_datasample(predictions, data_samples, inputs)
+        for sample in samples:
+            if "input" in sample:
+                sample.output.set_data({"input": sample.input.cpu()})
+        return samples
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        adopt_published_keys(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _photo_names(data_samples: DataSample | None) -> list[str]:
+    if data_samples is None:
+        return []
+    paths = data_samples.metainfo.get("img_path", [])
+    return [paths] if isinstance(paths, str) else list(paths)

@@ -1,0 +1,241 @@
+"""RAVE's two losses as MMagic components.
+
+The equations are in `rave_mm.functional`; here are settings and state. They are called
+`(pred, reference)` as MMagic calls a pixel loss, so they serve as one in any of its models.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmagic.registry import MODELS
+from mmengine.dist import barrier, get_rank
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from rave_mm.clip.encoder import FrozenCLIP, load_clip
+from rave_mm.functional import identity_loss, residual_guidance_loss
+from rave_mm.residual import Provenance, ResidualVector, residual_from_folders
+
+CHANNEL_ORDERS = ("rgb", "bgr")
+
+
+class CLIPLoss(BaseModule):
+    """What every loss that looks at pictures through CLIP shares.
+
+    The CLIP is loaded when training starts (`init_weights`) or at the first call, not when the loss
+    is built: testing a checkpoint needs no CLIP.
+
+    Args:
+        clip: settings of :func:`rave_mm.clip.encoder.load_clip`; None for the bundled CLIP.
+        loss_weight: factor of the loss.
+        channel_order: "rgb" or "bgr", the order of the pictures that the model hands over.
+        value_range: (black, white) of those pictures.
+
+    Raises:
+        ValueError: an unknown channel order, or a value range that does not increase.
+    """
+
+    def __init__(
+        self,
+        clip: Mapping[str, Any] | None = None,
+        loss_weight: float = 1.0,
+        channel_order: str = "rgb",
+        value_range: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        super().__init__()
+        if channel_order not in CHANNEL_ORDERS:
+            raise ValueError(
+                f"channel_order: got {channel_order!r}, expected one of {', '.join(CHANNEL_ORDERS)}"
+            )
+        if len(value_range) != 2 or not value_range[0] < value_range[1]:
+            raise ValueError(
+                f"value_range: got {value_range}, expected (black, white) with black < white"
+            )
+        self.clip_settings = dict(clip or {})
+        self.loss_weight = loss_weight
+        self.channel_order = channel_order
+        self.value_range = tuple(value_range)
+
+    @property
+    def clip(self) -> FrozenCLIP:
+        """The CLIP, shared with every loss of the same settings."""
+        return load_clip(**self.clip_settings)
+
+    def init_weights(self) -> None:
+        """Load the CLIP, so that what is missing is told before training starts."""
+        super().init_weights()
+        _ = self.clip
+
+    def to_rgb(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) as the model has it to RGB in [0, 1]."""
+        black, white = self.value_range
+        if (black, white) != (0.0, 1.0):
+            images = (images - black) / (white - black)
+        return images.flip(1) if self.channel_order == "bgr" else images
+
+
+@MODELS.register_module()
+class ResidualGuidanceLoss(CLIPLoss):
+    """RAVE's guidance: `L_res = mean_batch (<f(y), v> - t)^2` (arXiv 2404.01889).
+
+    The residual vector is carried in the checkpoint with its target and provenance (buffers
+    `vector`, `target`, `provenance`). It is computed, or read, when training starts; a checkpoint
+    that is loaded brings its own where none was computed, as in a test.
+
+    Args:
+        residual: path of an .npz (`ResidualVector.save`), or folders to compute it from:
+            `dict(well_lit=..., backlit=..., on_unreadable='error')`. None where a checkpoint brings
+            it.
+        clip, loss_weight, channel_order, value_range: as in :class:`CLIPLoss`.
+
+    Raises:
+        ValueError: as in :class:`CLIPLoss`; also if the residual vector is of another CLIP.
+    """
+
+    vector: Tensor
+    target: Tensor
+    provenance: Tensor
+
+    def __init__(
+        self,
+        residual: str | Mapping[str, Any] | None = None,
+        clip: Mapping[str, Any] | None = None,
+        loss_weight: float = 1.0,
+        channel_order: str = "rgb",
+        value_range: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        super().__init__(clip, loss_weight, channel_order, value_range)
+        self.residual_source = residual
+        # Empty until the vector is known: how long it is depends on the CLIP, which is not loaded
+        # yet.
+        self.register_buffer("vector", torch.empty(0))
+        self.register_buffer("target", torch.empty(()).fill_(torch.nan))
+        self.register_buffer("provenance", torch.empty(0, dtype=torch.uint8))
+
+    def init_weights(self) -> None:
+        """Load the CLIP and the residual vector."""
+        super().init_weights()
+        if self.residual_source is not None:
+            # One process computes, the others find its cached embeddings.
+            if get_rank() != 0:
+                barrier()
+            self.set_residual(self._read_residual(self.residual_source))
+            if get_rank() == 0:
+                barrier()
+
+    def _read_residual(self, source: str | Mapping[str, Any]) -> ResidualVector:
+        if isinstance(source, (str, Path)):
+            return ResidualVector.load(source)
+        return residual_from_folders(self.clip, **source)
+
+    def set_residual(self, residual: ResidualVector) -> None:
+        """Guide with this vector from now on."""
+        clip = self.clip
+        if residual.provenance.clip_fingerprint != clip.fingerprint:
+            raise ValueError(
+                f"the residual vector was computed with the CLIP {residual.provenance.clip} "
+                f"({residual.provenance.clip_fingerprint}), but the loss uses {clip.name} "
+                f"({clip.fingerprint}); compute it anew from the folders, or name the same CLIP"
+            )
+        device = self.target.device
+        self.vector = residual.vector.to(device)
+        self.target = torch.tensor(residual.target, device=device)
+        text = json.dumps(asdict(residual.provenance)).encode()
+        self.provenance = torch.frombuffer(bytearray(text), dtype=torch.uint8).to(device)
+
+    @property
+    def residual(self) -> ResidualVector:
+        """The vector in use.
+
+        Raises:
+            RuntimeError: there is none yet.
+        """
+        if self.vector.numel() == 0:
+            raise RuntimeError(
+                "ResidualGuidanceLoss has no residual vector yet: give residual= (an .npz, or the "
+                "folders well_lit and backlit) and call init_weights(), as MMEngine's Runner does, "
+                "or load a checkpoint that carries one"
+            )
+        stored = json.loads(bytes(self.provenance.cpu().numpy()).decode())
+        return ResidualVector(self.vector.cpu(), float(self.target), Provenance(**stored))
+
+    def forward(self, pred: Tensor, reference: Tensor | None = None) -> Tensor:
+        """The weighted guidance of enhanced pictures (N, 3, H, W). Scalar.
+
+        `reference` is not looked at.
+        """
+        if self.vector.numel() == 0:
+            _ = self.residual  # raises and says what to do
+        embeddings = self.clip.embed(self.to_rgb(pred))
+        return self.loss_weight * residual_guidance_loss(embeddings, self.vector, self.target)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Take the checkpoint's vector where there is none.
+
+        Keep the config's where both exist, and say so.
+        """
+        stored = state_dict.get(f"{prefix}vector")
+        if stored is not None and self.vector.numel() == 0:
+            self.vector = torch.empty_like(stored, device=self.target.device)
+            self.provenance = torch.empty_like(
+                state_dict[f"{prefix}provenance"], device=self.target.device
+            )
+        elif stored is not None:
+            cosine = cosine_similarity(stored.to(self.vector), self.vector, dim=0).item()
+            if cosine < 1 - 1e-5:
+                print_log(
+                    "the residual vector of the config's photos differs from the checkpoint's "
+                    f"(cosine {cosine:.4f}): training goes on with the config's",
+                    "current",
+                    logging.WARNING,
+                )
+            # The config's stands in for the checkpoint's, whose shape may be another.
+            for name in ("vector", "target", "provenance"):
+                state_dict[f"{prefix}{name}"] = getattr(self, name)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+@MODELS.register_module()
+class CLIPIdentityLoss(CLIPLoss):
+    """Keeps what the picture shows.
+
+    `L_id = sum_batch sum_l w_l MSE(F_l(y), F_l(x))` (arXiv 2303.17569). `F_l` are the feature maps
+    of a ModifiedResNet CLIP after the stem and after each of four stages. The loss sums over the
+    batch, as the published code does, so that it grows with the batch size.
+
+    Args:
+        layer_weights: `w_l`, five factors.
+        clip, loss_weight, channel_order, value_range: as in :class:`CLIPLoss`.
+
+    Raises:
+        ValueError: as in :class:`CLIPLoss`, or not five layer weights.
+    """
+
+    def __init__(
+        self,
+        layer_weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0, 0.5),
+        clip: Mapping[str, Any] | None = None,
+        loss_weight: float = 1.0,
+        channel_order: str = "rgb",
+        value_range: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        super().__init__(clip, loss_weight, channel_order, value_range)
+        if len(layer_weights) != 5:
+            raise ValueError(
+                f"layer_weights: got {len(layer_weights)}, expected 5: the stem and four stages"
+            )
+        self.layer_weights = tuple(layer_weights)
+
+    def forward(self, pred: Tensor, reference: Tensor) -> Tensor:
+        """The weighted loss between (N, 3, H, W) enhanced and reference pictures. Scalar."""
+        with torch.no_grad():
+            expected = self.clip.feature_maps(self.to_rgb(reference))
+        found = self.clip.feature_maps(self.to_rgb(pred))
+        return self.loss_weight * identity_loss(found, expected, self.layer_weights)

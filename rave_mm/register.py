@@ -1,0 +1,25 @@
+"""Registers every component of this package: the one import that a config names.
+
+    custom_imports = dict(imports=["rave_mm.register"])
+
+It applies the cures of `rave_mm.compat` first, since MMagic does not import without them.
+"""
+
+from rave_mm import compat
+
+compat.apply()
+
+# E402: these import MMagic, which the cures must precede.
+from rave_mm.datasets import backlit_pairs, transforms, unpaired_photos  # noqa: E402
+from rave_mm.engine import phased_train_loop  # noqa: E402
+from rave_mm.models import backlit_enhancer, light_map_unet, losses  # noqa: E402
+
+__all__ = [
+    "backlit_enhancer",
+    "backlit_pairs",
+    "light_map_unet",
+    "losses",
+    "phased_train_loop",
+    "transforms",
+    "unpaired_photos",
+]

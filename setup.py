@@ -1,0 +1,79 @@
+"""Static metadata of rave_mm; imports nothing of the package and fetches nothing.
+
+`configs/`, `tools/` and `requirements/` lie beside the package in a clone. OpenMMLab's tools look
+for them in `PACKAGE/.mim`, so that is where a build puts them: copies in a wheel, links to the
+clone in an editable install.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+SHIPPED_FOLDERS = ("configs", "tools", "requirements")
+
+
+def requirements(name: str) -> list[str]:
+    """Read `requirements/NAME.txt` without its comments."""
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def version() -> str:
+    source = (ROOT / "rave_mm" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)
+    if found is None:
+        raise ValueError('rave_mm/__init__.py has no line like __version__ = "1.2.3"')
+    return found[1]
+
+
+class BuildWithShippedFolders(build_py):
+    """Also puts the folders beside the package into `rave_mm/.mim`."""
+
+    def run(self) -> None:
+        super().run()
+        mim = Path(ROOT if self.editable_mode else self.build_lib, "rave_mm", ".mim")
+        shutil.rmtree(mim, ignore_errors=True)  # rmtree does not follow links
+        mim.mkdir(parents=True)
+        # MMEngine wants an index of published models before it looks for a config.
+        (mim / "model-index.yml").write_text("Import: []\n", encoding="utf-8")
+        for folder in SHIPPED_FOLDERS:
+            if not (ROOT / folder).is_dir():
+                continue
+            if self.editable_mode:
+                (mim / folder).symlink_to(Path("..", "..", folder), target_is_directory=True)
+            else:
+                shutil.copytree(
+                    ROOT / folder, mim / folder, ignore=shutil.ignore_patterns("__pycache__")
+                )
+
+
+setup(
+    name="rave_mm",
+    version=version(),
+    description="RAVE and CLIP-LIT for MMagic: CLIP-guided enhancement of backlit photographs",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8")
+    if (ROOT / "README.md").is_file()
+    else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["rave_mm", "rave_mm.*"]),
+    package_data={"rave_mm": ["clip/lighting_clip/*"]},
+    include_package_data=False,
+    install_requires=requirements("runtime"),
+    extras_require={"demo": requirements("demo"), "tests": requirements("tests")},
+    cmdclass={"build_py": BuildWithShippedFolders},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+)

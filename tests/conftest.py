@@ -1,0 +1,72 @@
+"""What all tests share: seeds, and the values that the published code computed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from open_clip.model import CLIP, build_model_from_openai_state_dict
+
+_REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Sums round alike on every machine, and the tensors here are too small for threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Folder of the values that the published code computed, DESIGN section 7."""
+    if not _REFERENCE.is_dir():
+        pytest.skip(f"the published code's reference values are not here: no folder {_REFERENCE}")
+    return _REFERENCE
+
+
+@pytest.fixture(scope="session")
+def reference_losses(reference: Path) -> dict[str, np.ndarray]:
+    """Inputs, values and gradients of the published losses."""
+    with np.load(reference / "losses.npz") as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="session")
+def tiny_vit(reference: Path) -> CLIP:
+    """The small random CLIP behind `reference_losses`: guidance and prompts."""
+    return _openai_clip(reference / "clip_vit.pt")
+
+
+@pytest.fixture(scope="session")
+def tiny_resnet(reference: Path) -> CLIP:
+    """The small random CLIP behind `reference_losses`: identity."""
+    return _openai_clip(reference / "clip_resnet.pt")
+
+
+@pytest.fixture(scope="session")
+def openai_files(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of `clip_vit.pt` and `clip_resnet.pt` as OpenAI's own files are.
+
+    Those hold three numbers beside the weights, by which they are told from other files.
+    """
+    folder = tmp_path_factory.mktemp("openai")
+    numbers = {"input_resolution": 224, "context_length": 77, "vocab_size": 600}
+    for name in ("clip_vit.pt", "clip_resnet.pt"):
+        weights = torch.load(reference / name, map_location="cpu", weights_only=True)
+        torch.save(weights | {k: torch.tensor(v) for k, v in numbers.items()}, folder / name)
+    return folder
+
+
+def _openai_clip(path: Path) -> CLIP:
+    state_dict = torch.load(path, map_location="cpu", weights_only=True)
+    model = build_model_from_openai_state_dict(state_dict, cast_dtype=torch.float32)
+    return model.float().eval().requires_grad_(False)

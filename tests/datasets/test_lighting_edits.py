@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from rave_mm.datasets.lighting_edits import (
+    CAPTIONS,
+    LEVELS,
+    harm_label,
+    lesson,
+    lighting_label,
+)
+
+PHOTO = np.random.default_rng(0).integers(60, 200, (120, 160, 3), dtype=np.uint8)
+
+
+def test_captions_are_distinct() -> None:
+    assert len(set(CAPTIONS)) == len(CAPTIONS) == len(LEVELS) ** 2 + 13
+
+
+@pytest.mark.parametrize(
+    ("light", "caption"),
+    [
+        ((0, 0), "a well-lit photo"),
+        ((-2.8, -2.8), "a very dark photo"),
+        ((-2.8, 0), "a backlit photo"),
+        ((1.8, 1.8), "an overexposed photo"),
+        ((9, 9), "a blown out photo"),
+        (
+            (-4.2, 1.8),
+            "a backlit photo with an almost black foreground and an overexposed background",
+        ),
+    ],
+)
+def test_a_light_on_the_grid_has_one_caption(light: tuple[float, float], caption: str) -> None:
+    label = lighting_label(*light)
+    assert CAPTIONS[int(label.argmax())] == caption
+    assert label.max() == pytest.approx(1)
+
+
+def test_a_light_between_levels_is_shared_in_proportion() -> None:
+    label = lighting_label(-0.7, 0)
+    assert label[CAPTIONS.index("a well-lit photo")] == pytest.approx(0.5)
+    assert label[CAPTIONS.index("a slightly backlit photo")] == pytest.approx(0.5)
+    assert label.sum() == pytest.approx(1)
+
+
+def test_harm_takes_its_share() -> None:
+    label = harm_label("a photo with a red cast", 0.25, lighting_label(0, 0))
+    assert label[CAPTIONS.index("a photo with a red cast")] == pytest.approx(0.25)
+    assert label[CAPTIONS.index("a well-lit photo")] == pytest.approx(0.75)
+
+
+def test_lessons_are_whole_and_reproducible() -> None:
+    for seed in range(200):
+        drawn = lesson(PHOTO, 32, np.random.default_rng(seed))
+        again = lesson(PHOTO, 32, np.random.default_rng(seed))
+        assert drawn.image.shape == (32, 32, 3) and drawn.image.dtype == np.uint8
+        assert drawn.label.sum() == pytest.approx(1, abs=1e-5) and drawn.label.min() >= 0
+        np.testing.assert_array_equal(drawn.image, again.image)
+
+
+def test_darker_captions_go_with_darker_pictures() -> None:
+    dark = [CAPTIONS.index(c) for c in ("a very dark photo", "an almost black photo")]
+    bright = [CAPTIONS.index(c) for c in ("an overexposed photo", "a blown out photo")]
+    lessons = [lesson(PHOTO, 32, np.random.default_rng(seed)) for seed in range(400)]
+    darkness = [x.image.mean() for x in lessons if x.label[dark].sum() > 0.8]
+    brightness = [x.image.mean() for x in lessons if x.label[bright].sum() > 0.8]
+    assert len(darkness) > 3 and len(brightness) > 3
+    assert max(darkness) < 90 < 170 < min(brightness)

@@ -1,0 +1,137 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from mmengine.optim import OptimWrapper
+from mmengine.registry import DefaultScope
+
+import rave_mm.register  # noqa: F401 - registers what the tests build
+from rave_mm.functional import apply_light_map
+from rave_mm.models.backlit_enhancer import BacklitEnhancer
+from rave_mm.models.losses import ResidualGuidanceLoss
+from rave_mm.residual import Provenance, ResidualVector
+
+PREPROCESSOR = {
+    "type": "DataPreprocessor",
+    "mean": [0.0] * 3,
+    "std": [255.0] * 3,
+    "output_channel_order": "RGB",
+}
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> Iterator[None]:
+    """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
+    with DefaultScope.overwrite_default_scope("mmagic"):
+        yield
+
+
+@pytest.fixture
+def model() -> BacklitEnhancer:
+    built: BacklitEnhancer = MODELS.build(
+        {
+            "type": "BacklitEnhancer",
+            "generator": {"type": "LightMapUNet", "start": "identity"},
+            "losses": {
+                "guidance": {"type": "ResidualGuidanceLoss", "loss_weight": 10.0},
+                "identity": {"type": "CLIPIdentityLoss", "loss_weight": 2.0},
+            },
+            "data_preprocessor": PREPROCESSOR,
+        }
+    )
+    guidance: Any = built.losses["guidance"]
+    clip = guidance.clip
+    vector = torch.nn.functional.normalize(torch.ones(clip.dimension), dim=0)
+    origin = Provenance(clip.name, clip.fingerprint, "w", "b", 1, 1, 0, "mean", "")
+    guidance.set_residual(ResidualVector(vector, 0.5, origin))
+    return built
+
+
+def batch(count: int = 2, size: int = 24) -> dict[str, Any]:
+    photos = [torch.randint(0, 128, (3, size, size), dtype=torch.uint8) for _ in range(count)]
+    samples = [
+        DataSample(
+            metainfo={"img_path": f"{i}.png", "img_channel_order": "rgb", "img_color_type": "color"}
+        )
+        for i in range(count)
+    ]
+    return {"inputs": photos, "data_samples": samples}
+
+
+def test_tensor_mode_is_the_photo_divided_by_its_light_map(model: BacklitEnhancer) -> None:
+    x = torch.rand(1, 3, 20, 28)
+    torch.testing.assert_close(model(x), apply_light_map(x, model.generator(x)))
+
+
+def test_unknown_mode_is_refused(model: BacklitEnhancer) -> None:
+    with pytest.raises(
+        ValueError, match="mode: got 'infer', expected 'tensor', 'predict' or 'loss'"
+    ):
+        model(torch.rand(1, 3, 8, 8), mode="infer")
+
+
+def test_a_training_step_logs_each_term_and_their_sum(model: BacklitEnhancer) -> None:
+    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-3))
+    logged = model.train_step(batch(), wrapper)
+    assert set(logged) == {"loss", "loss_guidance", "loss_identity"}
+    torch.testing.assert_close(logged["loss"], logged["loss_guidance"] + logged["loss_identity"])
+
+
+def test_training_lowers_the_guidance(model: BacklitEnhancer) -> None:
+    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-3))
+    data = batch()
+    model.activate_losses(["guidance"])
+    values = [model.train_step(data, wrapper)["loss_guidance"].item() for _ in range(6)]
+    assert values[-1] < values[0]
+
+
+def test_only_active_terms_are_computed(model: BacklitEnhancer) -> None:
+    model.activate_losses(["identity"])
+    assert set(model(torch.rand(1, 3, 16, 16), mode="loss")) == {"loss_identity"}
+    with pytest.raises(
+        ValueError, match=r"losses: got \['identiy'\], expected some of \['guidance', 'identity'\]"
+    ):
+        model.activate_losses(["identiy"])
+
+
+def test_checkpoint_holds_network_and_residual_alone(model: BacklitEnhancer) -> None:
+    prefixes = {key.split(".")[0] for key in model.state_dict()}
+    assert prefixes == {"generator", "losses"}
+    assert {key for key in model.state_dict() if key.startswith("losses")} == {
+        f"losses.guidance.{name}" for name in ("vector", "target", "provenance")
+    }
+    assert sum(tensor.numel() for tensor in model.state_dict().values()) < 300_000
+
+
+def test_predict_gives_result_and_input_for_the_metrics(model: BacklitEnhancer) -> None:
+    data = batch(1)
+    with torch.no_grad():
+        (sample,) = model.val_step(data)
+    assert sample.output.pred_img.shape == (3, 24, 24)
+    # MMagic hands pictures back in its own order, BGR, in [0, 255].
+    torch.testing.assert_close(sample.output.input, data["inputs"][0].flip(0).float())
+    assert sample.output.pred_img.min() >= 0 and sample.output.pred_img.max() <= 255
+
+
+def test_a_loss_that_is_not_finite_names_the_photos(model: BacklitEnhancer) -> None:
+    guidance = model.losses["guidance"]
+    assert isinstance(guidance, ResidualGuidanceLoss)
+    guidance.vector.fill_(torch.nan)
+    before = {key: value.clone() for key, value in model.generator.state_dict().items()}
+    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-3))
+    with pytest.raises(
+        FloatingPointError, match=r"not finite \(loss_guidance nan.*with 0\.png, 1\.png"
+    ):
+        model.train_step(batch(), wrapper)
+    for key, value in model.generator.state_dict().items():
+        torch.testing.assert_close(value, before[key], rtol=0, atol=0)
+
+
+def test_without_losses_it_enhances_but_does_not_train() -> None:
+    model = BacklitEnhancer({"type": "LightMapUNet"}, data_preprocessor=PREPROCESSOR)
+    assert model(torch.rand(1, 3, 9, 7)).shape == (1, 3, 9, 7)
+    with pytest.raises(RuntimeError, match="built without losses"):
+        model(torch.rand(1, 3, 9, 7), mode="loss")

@@ -1,0 +1,180 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmagic.registry import MODELS
+
+import rave_mm.register  # noqa: F401 - registers what the tests build
+from rave_mm.clip.encoder import load_clip
+from rave_mm.models.losses import CLIPIdentityLoss, ResidualGuidanceLoss
+from rave_mm.residual import Provenance, ResidualVector
+
+
+def provenance(fingerprint: str) -> Provenance:
+    return Provenance("a CLIP", fingerprint, "w", "b", 3, 2, 0, "mean", "2026-01-01T00:00:00+00:00")
+
+
+def bundled_residual(seed: int = 0) -> ResidualVector:
+    clip = load_clip()
+    vector = torch.nn.functional.normalize(
+        torch.randn(clip.dimension, generator=torch.Generator().manual_seed(seed)), dim=0
+    )
+    return ResidualVector(vector, 0.3, provenance(clip.fingerprint))
+
+
+@pytest.fixture
+def guidance() -> ResidualGuidanceLoss:
+    loss = ResidualGuidanceLoss()
+    loss.set_residual(bundled_residual())
+    return loss
+
+
+def reference_clip(openai_files: Path, tower: str) -> dict[str, str]:
+    return {
+        "model": "ViT-B-32" if tower == "vit" else "RN50",
+        "pretrained": str(openai_files / f"clip_{tower}.pt"),
+    }
+
+
+def test_golden_guidance_and_gradient(
+    openai_files: Path, reference_losses: dict[str, np.ndarray]
+) -> None:
+    golden = reference_losses
+    loss = ResidualGuidanceLoss(clip=reference_clip(openai_files, "vit"))
+    vector = torch.from_numpy(golden["residual"][0])
+    loss.set_residual(
+        ResidualVector(vector, float(golden["target"]), provenance(loss.clip.fingerprint))
+    )
+    enhanced = torch.from_numpy(golden["enhanced"]).requires_grad_()
+    value = loss(enhanced, torch.from_numpy(golden["backlit"]))
+    value.backward()
+    assert value.item() == pytest.approx(float(golden["residual_guidance"]), rel=1e-5)
+    assert_gradient(enhanced, golden["residual_guidance_grad"])
+
+
+@pytest.mark.parametrize(
+    ("name", "layer_weights"),
+    [("identity", (1, 1, 1, 1, 0.5)), ("reconstruction", (1, 1, 1, 1, 1))],
+)
+def test_golden_identity_and_gradient(
+    openai_files: Path,
+    reference_losses: dict[str, np.ndarray],
+    name: str,
+    layer_weights: tuple[float, ...],
+) -> None:
+    golden = reference_losses
+    loss = CLIPIdentityLoss(layer_weights, clip=reference_clip(openai_files, "resnet"))
+    enhanced = torch.from_numpy(golden["enhanced"]).requires_grad_()
+    value = loss(enhanced, torch.from_numpy(golden["backlit"]))
+    value.backward()
+    assert value.item() == pytest.approx(float(golden[name]), rel=1e-5)
+    assert_gradient(enhanced, golden[f"{name}_grad"])
+
+
+def assert_gradient(enhanced: torch.Tensor, expected: np.ndarray) -> None:
+    """1e-5 of the largest component: the small ones are sums that nearly cancel."""
+    assert enhanced.grad is not None
+    assert np.abs(enhanced.grad.numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_registered_under_names_that_others_rely_on() -> None:
+    assert MODELS.get("ResidualGuidanceLoss") is ResidualGuidanceLoss
+    assert MODELS.get("CLIPIdentityLoss") is CLIPIdentityLoss
+
+
+def test_channel_order_and_value_range_lead_to_the_same_value(
+    guidance: ResidualGuidanceLoss,
+) -> None:
+    rgb = torch.rand(2, 3, 32, 32)
+    other = ResidualGuidanceLoss(channel_order="bgr", value_range=(-1.0, 1.0))
+    other.set_residual(bundled_residual())
+    torch.testing.assert_close(other(rgb.flip(1) * 2 - 1), guidance(rgb))
+    assert abs(float(guidance(rgb.flip(1)) - guidance(rgb))) > 1e-6
+
+
+def test_weight_scales(guidance: ResidualGuidanceLoss) -> None:
+    images = torch.rand(1, 3, 32, 32)
+    once = guidance(images)
+    guidance.loss_weight = 3.0
+    torch.testing.assert_close(guidance(images), 3 * once)
+
+
+def test_frozen_clip_stays_out_of_checkpoint_and_parameters(guidance: ResidualGuidanceLoss) -> None:
+    guidance(torch.rand(1, 3, 32, 32))
+    assert set(guidance.state_dict()) == {"vector", "target", "provenance"}
+    assert not list(guidance.parameters())
+    guidance.train()
+    assert not guidance.clip._model.training
+    assert copy.deepcopy(guidance).clip is guidance.clip
+
+
+def test_checkpoint_carries_the_residual(guidance: ResidualGuidanceLoss) -> None:
+    fresh = ResidualGuidanceLoss()
+    fresh.load_state_dict(guidance.state_dict())
+    assert fresh.residual.provenance == guidance.residual.provenance
+    images = torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(fresh(images), guidance(images))
+
+
+def test_configs_residual_stays_when_a_checkpoint_has_another(
+    guidance: ResidualGuidanceLoss, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = ResidualGuidanceLoss()
+    other.set_residual(bundled_residual(seed=1))
+    before = guidance.vector.clone()
+    guidance.load_state_dict(other.state_dict())
+    torch.testing.assert_close(guidance.vector, before)
+
+
+def test_without_residual_it_says_what_to_do() -> None:
+    with pytest.raises(RuntimeError, match="no residual vector yet: give residual="):
+        ResidualGuidanceLoss()(torch.rand(1, 3, 8, 8))
+
+
+def test_residual_of_another_clip_is_refused() -> None:
+    loss = ResidualGuidanceLoss()
+    with pytest.raises(ValueError, match=r"computed with the CLIP a CLIP \(f00d\)"):
+        loss.set_residual(ResidualVector(torch.ones(256) / 16, 0.1, provenance("f00d")))
+
+
+def test_residual_is_read_from_a_file_when_training_starts(tmp_path: Path) -> None:
+    bundled_residual().save(tmp_path / "residual.npz")
+    loss = ResidualGuidanceLoss(residual=str(tmp_path / "residual.npz"))
+    assert loss.vector.numel() == 0
+    loss.init_weights()
+    torch.testing.assert_close(loss.vector, bundled_residual().vector)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"channel_order": "rbg"}, "channel_order: got 'rbg', expected one of rgb, bgr"),
+        ({"value_range": (1, 0)}, r"value_range: got \(1, 0\), expected \(black, white\)"),
+    ],
+)
+def test_bad_settings(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CLIPIdentityLoss(**settings)
+
+
+def test_identity_needs_five_weights() -> None:
+    with pytest.raises(ValueError, match="layer_weights: got 4, expected 5"):
+        CLIPIdentityLoss(layer_weights=(1, 1, 1, 1))
+
+
+def test_identity_is_zero_for_the_same_picture_and_sums_over_the_batch() -> None:
+    loss = CLIPIdentityLoss()
+    first, second = torch.rand(2, 1, 3, 32, 32).unbind()
+    assert float(loss(first, first)) == 0
+    together = loss(torch.cat([first, first]), torch.cat([second, second]))
+    torch.testing.assert_close(together, 2 * loss(first, second), rtol=1e-4, atol=1e-7)
+
+
+def test_identity_gradient_reaches_the_picture_alone() -> None:
+    pred, reference = torch.rand(2, 1, 3, 32, 32).unbind()
+    pred.requires_grad_(), reference.requires_grad_()
+    CLIPIdentityLoss()(pred, reference).backward()
+    assert pred.grad is not None and reference.grad is None

@@ -1,0 +1,223 @@
+"""Train the bundled lighting CLIP.
+
+It is a small image-text model that knows under which light a photo was taken. It reads the
+photographs that `tools/prepare_data.py lighting-clip` collects, draws lessons from them
+(rave_mm/datasets/lighting_edits.py), trains an open_clip model on them from random weights, tests
+it on photographs of other scenes, and writes a folder that open_clip reads as `local-dir:FOLDER`.
+The same seed on the same machine gives the same weights.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from rave_mm.clip.encoder import FrozenCLIP
+from rave_mm.clip.lighting_report import lighting_report
+from rave_mm.datasets.lighting_edits import CAPTIONS, lesson
+from rave_mm.image_files import list_photos, read_photo
+
+IMAGE_SIZE = 96
+CONTEXT_LENGTH = 32
+ARCHITECTURE: dict[str, Any] = {
+    "embed_dim": 256,
+    "vision_cfg": {
+        "image_size": IMAGE_SIZE,
+        "layers": [1, 2, 2, 1],
+        "width": 24,
+        "patch_size": None,
+    },
+    "text_cfg": {
+        "context_length": CONTEXT_LENGTH,
+        "vocab_size": 49408,
+        "width": 64,
+        "heads": 2,
+        "layers": 2,
+    },
+}
+PREPROCESSING = {
+    "mean": list(open_clip.OPENAI_DATASET_MEAN),
+    "std": list(open_clip.OPENAI_DATASET_STD),
+    "interpolation": "bicubic",
+    "resize_mode": "shortest",
+}
+PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
+
+
+class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
+    """Lessons by number.
+
+    Lesson number i is drawn from a generator seeded with (seed, i), so workers do not change the
+    lessons.
+    """
+
+    def __init__(self, folder: Path, length: int, seed: int) -> None:
+        listed = {p["id"]: p["content"] for p in json.loads(PHOTOGRAPHS.read_text())["photographs"]}
+        paths = list_photos(folder)
+        self.photos = [read_photo(path) for path in paths]
+        self.contents = sorted(set(listed.values()))
+        self.content = [self.contents.index(listed[path.stem]) for path in paths]
+        self.length, self.seed = length, seed
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
+        which = index % len(self.photos)
+        drawn = lesson(self.photos[which], IMAGE_SIZE, np.random.default_rng([self.seed, index]))
+        image = torch.from_numpy(drawn.image).permute(2, 0, 1)
+        return (
+            image,
+            torch.from_numpy(drawn.label),
+            self.content[which] if drawn.has_content else -1,
+        )
+
+
+def with_content(caption: str, content: str) -> str:
+    """'a dark photo with ...' and 'a tower' give 'a dark photo of a tower with ...'."""
+    return caption.replace("photo", f"photo of {content}", 1)
+
+
+def contrastive_loss(
+    images: Tensor,
+    captions: Tensor,
+    texts: Tensor,
+    labels: Tensor,
+    contents: Tensor,
+    drawn: Tensor,
+    scale: Tensor,
+) -> Tensor:
+    """CLIP's symmetric cross-entropy, with graded targets.
+
+    Args:
+        images: (N, D) unit embeddings of the pictures.
+        captions: (K, D) unit embeddings of the captions about light alone.
+        texts: (N, D) unit embeddings of one full caption for each picture (light and content).
+        labels: (N, K) distribution of each picture over the captions.
+        contents: (N,) index of the content, -1 for none.
+        drawn: (N,) which caption the full caption of each picture was made from.
+        scale: factor of the cosines.
+    """
+    about_light = cross_entropy(scale * images @ captions.T, labels)
+    # A full caption fits a picture as much as its light fits, if both show the same thing.
+    fit = labels[:, drawn] * (contents[:, None] == contents[None])
+    logits = scale * images @ texts.T
+    to_text = cross_entropy(logits, fit / fit.sum(1, keepdim=True).clamp_min(1e-6))
+    to_image = cross_entropy(logits.T, fit.T / fit.T.sum(1, keepdim=True).clamp_min(1e-6))
+    return about_light + 0.5 * (to_text + to_image)
+
+
+def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float) -> nn.Module:
+    """Train on the photographs of a folder and return the model in eval mode."""
+    torch.manual_seed(seed)
+    model = open_clip.model.CLIP(**ARCHITECTURE).to(memory_format=torch.channels_last)
+    tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
+    lessons = Lessons(folder, steps * batch, seed)
+    loader = DataLoader(lessons, batch, num_workers=1, prefetch_factor=8)
+    light_tokens = tokenizer(list(CAPTIONS))
+    full_tokens = torch.stack(
+        [tokenizer([with_content(c, s) for c in CAPTIONS]) for s in [*lessons.contents, "nothing"]]
+    )
+    full_tokens[-1] = light_tokens
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}],
+        lr=learning_rate,
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=0.1
+    )
+    mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
+    with torch.no_grad():
+        model.logit_scale.fill_(np.log(10.0))
+    model.train()
+    progress = tqdm(loader, desc="training", unit="step")
+    average = None
+    for pictures, labels, contents in progress:
+        drawn = torch.multinomial(labels, 1)[:, 0]
+        tokens = torch.cat([light_tokens, full_tokens[contents, drawn]])
+        encoded = normalize(model.encode_text(tokens), dim=-1)
+        images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
+        scale = model.logit_scale.exp().clamp_max(30)
+        loss = contrastive_loss(
+            images,
+            encoded[: len(CAPTIONS)],
+            encoded[len(CAPTIONS) :],
+            labels,
+            contents,
+            drawn,
+            scale,
+        )
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"loss is {loss.item()} at step {progress.n}; lower --learning-rate"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
+        progress.set_postfix(loss=f"{average:.3f}", scale=f"{scale.item():.1f}")
+    return model.eval()
+
+
+def save(model: nn.Module, folder: Path) -> None:
+    """Write open_clip's local-dir layout; weights in half precision, which halves the download."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"model_cfg": ARCHITECTURE, "preprocess_cfg": PREPROCESSING}
+    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    state = {
+        k: v.half().contiguous() if v.is_floating_point() else v
+        for k, v in model.state_dict().items()
+    }
+    temporary = folder / "open_clip_model.safetensors.part"
+    save_file(state, temporary)
+    temporary.replace(folder / "open_clip_model.safetensors")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        default=Path("data/lighting_clip"),
+        help="folder with train/ and test/",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
+    )
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    started = time.time()
+    model = train(
+        arguments.photos / "train",
+        arguments.steps,
+        arguments.batch,
+        arguments.seed,
+        arguments.learning_rate,
+    )
+    save(model, arguments.out)
+    figures = lighting_report(FrozenCLIP(f"local-dir:{arguments.out}"), arguments.photos / "test")
+    figures["minutes"] = round((time.time() - started) / 60, 1)
+    (arguments.out / "report.json").write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
