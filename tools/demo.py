@@ -1,9 +1,8 @@
-"""From packages to a trained model and pictures.
+"""From packages to a trained model and pictures: make a set, train RAVE, test it, sum it up.
 
-Make the demo set, train RAVE on it, test it, sum it up. Each step is one of the other tools, and
-the command is printed. The figures are those of the last checkpoint, not of the best one, on
-photographs of scenes that were not trained on. A run that is repeated goes on where the last one
-was stopped.
+Each step is one of the other tools, and its command is printed. The figures are those of the last
+checkpoint, not of the best one, on photographs of scenes that were not trained on. A run that was
+interrupted goes on where it stopped.
 """
 
 import argparse
@@ -13,12 +12,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 TOOLS = Path(__file__).resolve().parent
 CONFIG = "demo/rave_demo.py"
+TINY = (
+    "train_cfg.val_interval=2",
+    "default_hooks.checkpoint.interval=2",
+    "default_hooks.logger.interval=1",
+    "train_dataloader.batch_size=2",
+    "train_dataloader.dataset.pipeline.1.size=48",
+)
 
 
 def run(tool: str, *arguments: str | Path) -> None:
@@ -30,42 +36,74 @@ def run(tool: str, *arguments: str | Path) -> None:
         sys.exit(status)
 
 
-def contact_sheet(pictures: list[Path], out: Path, most: int = 6) -> None:
+def train(work_dir: Path, seed: int, tiny: bool) -> Path:
+    """Train, or go on with training, and return the last checkpoint.
+
+    The tiny setting trains for two iterations and resumes for two more.
+    """
+    for iterations in (2, 4) if tiny else (None,):
+        options = [f"randomness.seed={seed}"]
+        if iterations:
+            options += [*TINY, f"train_cfg.phases.0.iterations={iterations}"]
+        run("train", CONFIG, "--work-dir", work_dir, "--resume", "--cfg-options", *options)
+    return work_dir / Path((work_dir / "last_checkpoint").read_text().strip()).name
+
+
+def contact_sheet(pictures: list[Path], out: Path) -> None:
     """Stack pictures of input, result and ground truth side by side into one, with a heading."""
-    rows = [Image.open(path).convert("RGB") for path in pictures[:most]]
-    width = 960
-    rows = [
-        row.resize((width, round(row.height * width / row.width)), Image.Resampling.LANCZOS)
-        for row in rows
-    ]
-    sheet = Image.new("RGB", (width, 24 + sum(row.height + 4 for row in rows)), "white")
+    width, heading, gap = 1152, 24, 4
+    rows = []
+    for path in pictures:
+        row = Image.open(path).convert("RGB")
+        height = round(row.height * width / row.width)
+        rows.append(row.resize((width, height), Image.Resampling.LANCZOS))
+    height = heading + sum(row.height + gap for row in rows)
+    sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
-    for index, heading in enumerate(("input", "RAVE", "ground truth")):
-        draw.text((width // 3 * index + 8, 6), heading, fill="black")
-    top = 24
+    for index, text in enumerate(("input", "RAVE", "ground truth")):
+        draw.text((width // 3 * index + 8, 6), text, fill="black")
+    top = heading
     for row in rows:
         sheet.paste(row, (0, top))
-        top += row.height + 4
+        top += row.height + gap
     sheet.save(out)
+
+
+def newest_pictures(folder: Path) -> list[Path]:
+    """The pictures of the last test that wrote to a work directory."""
+    runs = sorted(folder.glob("*/vis_data/vis_image"))
+    return sorted(runs[-1].glob("*.png"))
+
+
+def table(summary: dict[str, Any]) -> str:
+    """PSNR and SSIM of the input and of the result."""
+    lines = [
+        f"{'':8}{'PSNR':>8}{'SSIM':>8}",
+        f"{'input':8}{summary['psnr_input']:8.2f}{summary['ssim_input']:8.3f}",
+        f"{'RAVE':8}{summary['psnr']:8.2f}{summary['ssim']:8.3f}",
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/demo"))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--iterations", type=int, help="length of training (default: the config's)")
+    parser.add_argument(
+        "--work-dir", type=Path, help="where everything goes (default: work_dirs/demo[-seedN])"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of weights and data (default: 0)")
+    parser.add_argument(
+        "--tiny", action="store_true", help="four iterations: shows that it runs, not what it does"
+    )
     arguments = parser.parse_args()
+    name = "demo-tiny" if arguments.tiny else "demo"
+    name += f"-seed{arguments.seed}" if arguments.seed else ""
+    work_dir: Path = arguments.work_dir or Path("work_dirs") / name
     started = time.time()
-    work_dir: Path = arguments.work_dir
 
     run("prepare_data", "demo")
-    options = [f"randomness.seed={arguments.seed}"]
-    if arguments.iterations:
-        options += [f"train_cfg.phases.0.iterations={arguments.iterations}"]
-    run("train", CONFIG, "--work-dir", work_dir, "--resume", "--cfg-options", *options)
-    checkpoint = work_dir / (work_dir / "last_checkpoint").read_text().rsplit("/", 1)[-1].strip()
+    checkpoint = train(work_dir, arguments.seed, arguments.tiny)
     figures_file = work_dir / "test.json"
     run("test", CONFIG, checkpoint, "--work-dir", work_dir / "test", "--out", figures_file)
 
@@ -81,18 +119,13 @@ def main() -> None:
     }
     summary_file = work_dir / "summary.json"
     summary_file.write_text(json.dumps(summary, indent=2) + "\n")
-    pictures = sorted(
-        (work_dir / "test").glob("*/vis_data/vis_image/*.png"), key=lambda p: (p.parent, p.name)
-    )
-    newest = [path for path in pictures if path.parent == pictures[-1].parent]
     before_after = work_dir / "before_after.png"
-    contact_sheet(newest, before_after)
-    print(f"\n{'':8}{'PSNR':>10}{'SSIM':>10}")
-    print(f"{'input':8}{summary['psnr_input']:>10.2f}{summary['ssim_input']:>10.4f}")
-    print(f"{'RAVE':8}{summary['psnr']:>10.2f}{summary['ssim']:>10.4f}")
-    gain = np.round(summary["psnr"] - summary["psnr_input"], 2)
-    print(f"\n{gain:+} dB on scenes that were not trained on, in {summary['seconds']:.0f} s")
-    print(f"figures   {summary_file}\npicture   {before_after}\ncheckpoint {checkpoint}")
+    contact_sheet(newest_pictures(work_dir / "test"), before_after)
+    gain = summary["psnr"] - summary["psnr_input"]
+    print(f"\n{table(summary)}\n")
+    print(f"{gain:+.2f} dB on scenes that were not trained on, {summary['seconds']:.0f} s in all")
+    print(f"figures     {summary_file}\npicture     {before_after}\ncheckpoint  {checkpoint}")
+    print(f"training    tensorboard --logdir {work_dir}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 
+import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -32,8 +33,10 @@ def main() -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint in the work directory"
     )
-    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16)")
+    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
     arguments = parser.parse_args()
+    if arguments.amp and not torch.cuda.is_available():
+        parser.error("--amp needs a GPU; on a CPU, float32 is faster than mixed precision")
     config = load_config(arguments)
     if arguments.amp:
         use_mixed_precision(config)

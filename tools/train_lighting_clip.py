@@ -51,6 +51,7 @@ PREPROCESSING = {
     "interpolation": "bicubic",
     "resize_mode": "shortest",
 }
+LOGIT_SCALE = 10.0
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
@@ -74,7 +75,9 @@ class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         which = index % len(self.photos)
-        drawn = lesson(self.photos[which], IMAGE_SIZE, np.random.default_rng([self.seed, index]))
+        rng = np.random.default_rng([self.seed, index])
+        other = self.photos[int(rng.integers(len(self.photos)))]
+        drawn = lesson(self.photos[which], other, IMAGE_SIZE, rng)
         image = torch.from_numpy(drawn.image).permute(2, 0, 1)
         return (
             image,
@@ -95,7 +98,7 @@ def contrastive_loss(
     labels: Tensor,
     contents: Tensor,
     drawn: Tensor,
-    scale: Tensor,
+    scale: float = LOGIT_SCALE,
 ) -> Tensor:
     """CLIP's symmetric cross-entropy, with graded targets.
 
@@ -132,15 +135,17 @@ def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}],
+        [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
         lr=learning_rate,
+        fused=True,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps, pct_start=0.1
     )
     mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
-    with torch.no_grad():
-        model.logit_scale.fill_(np.log(10.0))
+    # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
+    # slope; a learned one grows, and sorts with small angles.
+    model.logit_scale.requires_grad_(False).fill_(np.log(LOGIT_SCALE))
     model.train()
     progress = tqdm(loader, desc="training", unit="step")
     average = None
@@ -149,7 +154,6 @@ def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float)
         tokens = torch.cat([light_tokens, full_tokens[contents, drawn]])
         encoded = normalize(model.encode_text(tokens), dim=-1)
         images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
-        scale = model.logit_scale.exp().clamp_max(30)
         loss = contrastive_loss(
             images,
             encoded[: len(CAPTIONS)],
@@ -157,7 +161,6 @@ def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float)
             labels,
             contents,
             drawn,
-            scale,
         )
         if not torch.isfinite(loss):
             raise FloatingPointError(
@@ -168,7 +171,7 @@ def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float)
         optimizer.step()
         schedule.step()
         average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
-        progress.set_postfix(loss=f"{average:.3f}", scale=f"{scale.item():.1f}")
+        progress.set_postfix(loss=f"{average:.3f}")
     return model.eval()
 
 
@@ -199,9 +202,9 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
     )
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.time()

@@ -25,7 +25,7 @@ visualizer = dict(
     vis_backends=vis_backends,
     fn_key="img_path",
     img_keys=["input", "pred_img", "gt_img"],
-    bgr2rgb=False,
+    bgr2rgb=True,  # MMagic hands pictures back in BGR
 )
 
 env_cfg = dict(

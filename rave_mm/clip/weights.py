@@ -1,5 +1,6 @@
 """Find the weights of an open_clip model, and build the model that they belong to."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from torch import Tensor
 
 #: The name of the CLIP that is part of this package.
 BUNDLED = "lighting-clip"
+#: Names no architecture: it is read off OpenAI's weights.
+OPENAI = "openai"
 BUNDLED_FOLDER = Path(__file__).parent / "lighting_clip"
 _SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
 # What only OpenAI's own files hold beside the weights.
@@ -71,7 +74,7 @@ def find_weights(model: str, pretrained: str) -> Path:
         ) from error
 
 
-def _read_openai(path: Path) -> dict[str, Tensor] | None:
+def _read_openai(path: Path, any_state_dict: bool) -> dict[str, Tensor] | None:
     """The state dict of a file in OpenAI's own layout, or None.
 
     That layout is an archive of TorchScript or a plain state dict.
@@ -82,17 +85,21 @@ def _read_openai(path: Path) -> dict[str, Tensor] | None:
         state = torch.jit.load(path, map_location="cpu").state_dict()
     except RuntimeError:  # no TorchScript archive
         state = torch.load(path, map_location="cpu", weights_only=True)
-    return state if isinstance(state, dict) and state.keys() >= _OPENAI_KEYS else None
+    if isinstance(state, dict) and (any_state_dict or state.keys() >= _OPENAI_KEYS):
+        return state
+    return None
 
 
 def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]]:
     """Build an open_clip model in float32 and eval mode, with its weights.
 
     OpenAI trained with QuickGELU, which open_clip's plain model names do not have; their weights
-    from a file end up in a model with it all the same.
+    from a file end up in a model with it all the same. A file that could be theirs or another's
+    (the bare weights look alike) is built as `model` says, with a warning.
 
     Args:
-        model: open_clip's name, :data:`BUNDLED`, or `local-dir:FOLDER` in open_clip's layout.
+        model: open_clip's name, :data:`BUNDLED`, or `local-dir:FOLDER` in open_clip's layout; or
+            :data:`OPENAI` for a file of weights in OpenAI's layout, which tell the architecture.
         pretrained: as in :func:`find_weights`; None for :data:`BUNDLED` and for a folder, which
             hold theirs.
 
@@ -101,7 +108,8 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]
 
     Raises:
         MissingWeightsError: no weights to be found.
-        ValueError: `pretrained` is missing, or given where the model has its own.
+        ValueError: `pretrained` is missing, or given where the model has its own, or a file whose
+            weights do not fit the model.
     """
     if model == BUNDLED:
         model = f"local-dir:{BUNDLED_FOLDER}"
@@ -119,7 +127,7 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]
             "'openai'"
         )
     path = find_weights(model, pretrained)
-    openai = _read_openai(path)
+    openai = _read_openai(path, any_state_dict=model == OPENAI)
     if openai is not None:
         built = build_model_from_openai_state_dict(openai, cast_dtype=torch.float32)
         preprocess = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD}
@@ -127,7 +135,20 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]
     quickgelu = "openai" in pretrained.lower() and not model.endswith("-quickgelu")
     if quickgelu:
         print_log(f"{pretrained} are OpenAI's weights: {model} is built with QuickGELU", "current")
-    built = open_clip.create_model(model, pretrained=str(path), force_quick_gelu=quickgelu)
+    elif path == Path(pretrained).expanduser() and not model.endswith("-quickgelu"):
+        print_log(
+            f"{pretrained} is built as {model}, without QuickGELU. If these are OpenAI's weights, "
+            f"name {model}-quickgelu, or their features are wrong.",
+            "current",
+            logging.WARNING,
+        )
+    try:
+        built = open_clip.create_model(model, pretrained=str(path), force_quick_gelu=quickgelu)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} holds no weights of {model}: {error or 'their sizes differ'}. Name the model "
+            "that they belong to."
+        ) from error
     source = open_clip.get_pretrained_cfg(model, pretrained) or {}
     return built.float().eval(), built.visual.preprocess_cfg | {
         k: source[k] for k in ("mean", "std") if k in source

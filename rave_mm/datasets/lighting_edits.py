@@ -110,14 +110,17 @@ class Lesson:
 
 
 def random_crop(photo: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A square crop of 45 to 100% of the short side, mirrored at times.
+    """Draw a crop of 40 to 100% of each side, mirrored at times, and squeeze it into a square.
 
     It is reduced to ``size`` with one of the interpolations that losses and preprocessing use.
     """
     height, width = photo.shape[:2]
-    side = int(min(height, width) * rng.uniform(0.45, 1))
-    top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
-    crop = photo[top : top + side, left : left + side]
+    scale, aspect = rng.uniform(0.4, 1), np.exp2(rng.uniform(-0.4, 0.4))
+    short = min(height, width)
+    rows = min(height, int(short * scale * aspect) + 1)
+    columns = min(width, int(short * scale / aspect) + 1)
+    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+    crop = photo[top : top + rows, left : left + columns]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     interpolation = (cv2.INTER_AREA, cv2.INTER_LINEAR)[int(rng.integers(2))]
@@ -139,16 +142,17 @@ def _draw_light(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _relight(
-    linear: FloatArray, light: tuple[float, float], patches: float, rng: np.random.Generator
+    linear: FloatArray,
+    mask: FloatArray,
+    light: tuple[float, float],
+    patches: float,
+    rng: np.random.Generator,
 ) -> FloatArray:
     """Apply a light of (foreground, background) stops.
 
     By a shorter exposure or as an enhancer would.
     """
     height, width = linear.shape[:2]
-    mask = foreground_mask(height, width, rng)
-    if light[0] > light[1] and rng.random() < 0.5:
-        mask = mask[::-1]
     stops = light[0] * mask + light[1] * (1 - mask)
     if patches:
         stops = stops + patches * smooth_noise(height, width, int(rng.integers(4, 13)), rng)
@@ -197,11 +201,33 @@ def _blank(size: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]
     return image, harm_label(caption, 1.0, np.zeros(len(CAPTIONS), np.float32))
 
 
-def lesson(photo: NDArray[np.uint8], size: int, rng: np.random.Generator) -> Lesson:
+def _compose(
+    photo: NDArray[np.uint8], other: NDArray[np.uint8], size: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray, bool]:
+    """A crop in linear light, where its foreground is, and whether that is from another photo.
+
+    At times the foreground is cut out of another photo, so that the edge of the shadow is the edge
+    of a thing, as it is in real backlight.
+    """
+    mask = foreground_mask(size, size, rng)
+    crop = random_crop(photo, size, rng).astype(np.float32)
+    borrowed = rng.random() < 0.35
+    if borrowed:
+        sharp = np.clip((mask - 0.5) * 6 + 0.5, 0, 1)[..., None]
+        crop = crop * (1 - sharp) + random_crop(other, size, rng) * sharp
+    grey = crop.mean(2, keepdims=True)
+    saturated = np.clip(grey + (crop - grey) * rng.uniform(0.5, 1.3), 0, 255)
+    return srgb_to_linear(saturated.astype(np.float32) / 255), mask, borrowed
+
+
+def lesson(
+    photo: NDArray[np.uint8], other: NDArray[np.uint8], size: int, rng: np.random.Generator
+) -> Lesson:
     """Draw one lesson from a well-lit photo.
 
     Args:
         photo: (H, W, 3) RGB, uint8.
+        other: another such photo, which at times lends a foreground.
         size: side of the picture in pixels.
         rng: every random choice comes from it.
     """
@@ -209,16 +235,18 @@ def lesson(photo: NDArray[np.uint8], size: int, rng: np.random.Generator) -> Les
     if kind < 0.06:
         image, label = _blank(size, rng)
         return Lesson(np.round(image * 255).astype(np.uint8), label, False)
-    linear = srgb_to_linear(random_crop(photo, size, rng).astype(np.float32) / 255)
+    linear, mask, borrowed = _compose(photo, other, size, rng)
     light = (0.0, 0.0) if kind < 0.2 else _draw_light(rng)
     label = lighting_label(*light)
     patches = float(rng.uniform(0.3, 1.5)) if 0.2 <= kind < 0.3 else 0.0
     if patches:
         label = harm_label("a photo with patchy light", min(1.0, patches), label)
-    srgb = _relight(linear, light, patches, rng)
+    if light[0] > light[1] and rng.random() < 0.5:
+        mask = mask[::-1]
+    srgb = _relight(linear, mask, light, patches, rng)
     if 0.06 <= kind < 0.13 or 0.3 <= kind < 0.35:
         srgb, label = _cast(srgb, rng, label)
     elif 0.13 <= kind < 0.2 or 0.35 <= kind < 0.4:
         srgb, label = _contrast(srgb, rng, label)
-    has_content = max(light) > -3.5 and min(light) < 2
+    has_content = not borrowed and max(light) > -3.5 and min(light) < 2
     return Lesson(np.round(srgb * 255).astype(np.uint8), label, has_content)

@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+import torch
 from mmengine.config import Config, DictAction
 
 from rave_mm import config_path
@@ -49,6 +50,8 @@ def load_config(arguments: argparse.Namespace) -> Config:
         path = config_path(arguments.config)
     config = Config.fromfile(path)
     config.launcher = arguments.launcher
+    if not torch.cuda.is_available():
+        config.merge_from_dict({"env_cfg.dist_cfg.backend": "gloo"})  # nccl needs GPUs
     if arguments.cfg_options is not None:
         config.merge_from_dict(arguments.cfg_options)
     if arguments.work_dir is not None:

@@ -67,3 +67,14 @@ def test_pretrained_is_asked_for_and_refused_where_it_has_no_place() -> None:
         build_clip("ViT-B-32", None)
     with pytest.raises(ValueError, match="holds its own weights"):
         build_clip("lighting-clip", "openai")
+
+
+def test_openai_names_no_architecture(reference: Path) -> None:
+    """Bare weights without OpenAI's three numbers: the weights tell the architecture."""
+    model, _ = build_clip("openai", str(reference / "clip_vit.pt"))
+    assert any(isinstance(module, QuickGELU) for module in model.visual.modules())
+
+
+def test_weights_of_another_model_are_refused(reference: Path) -> None:
+    with pytest.raises(ValueError, match=r"clip_vit\.pt holds no weights of ViT-B-32"):
+        build_clip("ViT-B-32", str(reference / "clip_vit.pt"))

@@ -51,8 +51,8 @@ def test_harm_takes_its_share() -> None:
 
 def test_lessons_are_whole_and_reproducible() -> None:
     for seed in range(200):
-        drawn = lesson(PHOTO, 32, np.random.default_rng(seed))
-        again = lesson(PHOTO, 32, np.random.default_rng(seed))
+        drawn = lesson(PHOTO, PHOTO[::-1], 32, np.random.default_rng(seed))
+        again = lesson(PHOTO, PHOTO[::-1], 32, np.random.default_rng(seed))
         assert drawn.image.shape == (32, 32, 3) and drawn.image.dtype == np.uint8
         assert drawn.label.sum() == pytest.approx(1, abs=1e-5) and drawn.label.min() >= 0
         np.testing.assert_array_equal(drawn.image, again.image)
@@ -61,7 +61,7 @@ def test_lessons_are_whole_and_reproducible() -> None:
 def test_darker_captions_go_with_darker_pictures() -> None:
     dark = [CAPTIONS.index(c) for c in ("a very dark photo", "an almost black photo")]
     bright = [CAPTIONS.index(c) for c in ("an overexposed photo", "a blown out photo")]
-    lessons = [lesson(PHOTO, 32, np.random.default_rng(seed)) for seed in range(400)]
+    lessons = [lesson(PHOTO, PHOTO[::-1], 32, np.random.default_rng(seed)) for seed in range(400)]
     darkness = [x.image.mean() for x in lessons if x.label[dark].sum() > 0.8]
     brightness = [x.image.mean() for x in lessons if x.label[bright].sum() > 0.8]
     assert len(darkness) > 3 and len(brightness) > 3

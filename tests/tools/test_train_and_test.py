@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
-from rave_mm.image_files import write_photo
+from rave_mm.image_files import read_photo, write_photo
 
 TOOLS = Path(__file__).parents[2] / "tools"
 CONFIG = "demo/rave_demo.py"
@@ -47,7 +47,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "data/demo" / ground_truth).mkdir(parents=True)
         for index in range(count):
             noise = np.stack([smooth_noise(40, 56, 5, rng) for _ in range(3)], -1)
-            photo = np.clip(140 + 40 * noise, 0, 255).astype(np.uint8)
+            photo = np.clip((180, 140, 90) + 40 * noise, 0, 255).astype(np.uint8)
             write_photo(tmp_path / "data/demo" / ground_truth / f"{index}.png", photo)
             write_photo(
                 tmp_path / "data/demo" / folder / f"{index}.png", synthetic_backlight(photo, rng)
@@ -89,7 +89,10 @@ def test_train_resume_and_test(work: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert [line["step"] for line in logs if "PSNR" in line] == [2, 4]
     assert list((work / "run").glob("best_PSNR_iter_*.pth"))
     assert list((work / "run").glob("*/vis_data/events.out.tfevents.*"))
-    assert list((work / "run").glob("*/vis_data/vis_image/0_*.png"))
+    picture = read_photo(next((work / "run").glob("*/vis_data/vis_image/0_*.png")))
+    assert picture.shape == (40, 3 * 56, 3)
+    red, green, blue = picture.reshape(-1, 3).mean(0)
+    assert red > green > blue, "the pictures' channels are swapped"
 
     saved = torch.load(work / "run/iter_4.pth", weights_only=False)["state_dict"]
     assert saved["losses.guidance.vector"].norm().item() == pytest.approx(1, abs=1e-5)
@@ -107,6 +110,15 @@ def test_train_resume_and_test(work: Path, monkeypatch: pytest.MonkeyPatch) -> N
     figures = json.loads((work / "figures.json").read_text())
     assert set(figures) == {"PSNR", "SSIM", "input/PSNR", "input/SSIM"}
     assert figures["PSNR"] == pytest.approx(logs[-1]["PSNR"], abs=1e-3)
+
+
+def test_mixed_precision_needs_a_gpu(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "train", CONFIG, "--amp")
+    assert "--amp needs a GPU" in capsys.readouterr().err
 
 
 def test_a_published_checkpoint_is_tested_as_it_is(

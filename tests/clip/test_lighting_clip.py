@@ -1,0 +1,49 @@
+"""The bundled CLIP on photographs of other scenes than it was trained on."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rave_mm
+from rave_mm.clip.encoder import load_clip
+from rave_mm.clip.lighting_report import lighting_report
+from rave_mm.clip.weights import BUNDLED_FOLDER
+
+TOOLS = Path(rave_mm.__file__).parents[1] / "tools"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    pytest.importorskip("mvtbdata", reason="photographs of mvtb-data are not installed")
+    spec = importlib.util.spec_from_file_location("prepare_data", TOOLS / "prepare_data.py")
+    assert spec and spec.loader
+    prepare_data = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(prepare_data)
+    folder = tmp_path_factory.mktemp("demo") / "set"
+    prepare_data.make_demo(folder, variants=1)
+    return lighting_report(load_clip(), folder / "test/resize_gt")
+
+
+def test_it_is_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in BUNDLED_FOLDER.iterdir()) < 30e6
+
+
+def test_it_tells_lights_apart(report: dict[str, Any]) -> None:
+    assert report["photographs"] == 12
+    assert report["accuracy"]["all"] >= 0.95, report["accuracy"]
+
+
+def test_harmed_photos_are_not_called_well_lit(report: dict[str, Any]) -> None:
+    for harm, share in report["harmed"].items():
+        assert share <= 0.1, f"{harm}: {share:.0%} of the photographs are called well-lit"
+
+
+def test_harmed_photos_are_no_goal_of_the_guidance(report: dict[str, Any]) -> None:
+    """The guidance pulls towards the target: nothing harmed may lie nearer to it than well-lit."""
+    projections = dict(report["projections"])
+    target = projections.pop("target")
+    well_lit = abs(projections.pop("well-lit") - target)
+    for name, projection in projections.items():
+        assert abs(projection - target) > well_lit, f"{name} lies nearer to the target"
