@@ -29,14 +29,15 @@ def config_path(name: str) -> Path:
         The absolute path of the config.
 
     Raises:
-        FileNotFoundError: There is no such config. The message lists those that exist, and the
-            names closest to the one asked for.
+        FileNotFoundError: There is no such config. The message lists those that can be run, not
+            their bases, and the names closest to the one asked for.
     """
     root = _shipped("configs")
     wanted = Path(name).as_posix().removesuffix(".py") + ".py"
-    available = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
-    if wanted in available:
+    configs = sorted(path.relative_to(root) for path in root.rglob("*.py"))
+    if Path(wanted) in configs:
         return root / wanted
+    available = [path.as_posix() for path in configs if "_base_" not in path.parts]
     by_file = {path: path.rpartition("/")[2] for path in available}
     close = [path for path in available if by_file[path] == wanted.rpartition("/")[2]]
     close += difflib.get_close_matches(wanted, available, n=3)

@@ -3,8 +3,9 @@
 MMEngine finds the configs of a package by a list of packages, and builds what is in them with the
 registries of the scope `rave_mm`, for which it imports this module by its name. The list is read
 while a config is parsed: a program of one's own imports `rave_mm.registry` before
-`Config.fromfile`, as this package's tools do. The registries are empty children of MMagic's, where
-the components are.
+`Config.fromfile`, as this package's tools do. MMEngine looks in the folder `.mim` of the package,
+which an install makes: in a clone that is not installed, name bases by their paths. The registries
+are empty children of MMagic's, where the components are.
 """
 
 from mmagic import registry as mmagic_registry

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.logging import print_log
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -27,6 +28,7 @@ from rave_mm.functional import residual_vector
 from rave_mm.image_files import UnreadablePhotoError, list_photos, read_photo
 
 UNREADABLE = ("error", "skip")
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -94,95 +96,62 @@ class PhotoEmbeddings:
     """What CLIP says of a list of photos."""
 
     embeddings: Tensor
-    """(N, D) unit rows, on the CPU."""
-    unreadable: tuple[str, ...]
-    """One line for each photo that was skipped."""
+    """(N, D) unit rows of those that could be read, on the CPU."""
+    unreadable: tuple[str, ...] = ()
+    """One line for each of the others."""
 
 
-class _PreparedPhotos(Dataset[Tensor | str]):
-    """Photo i, read and preprocessed; or, where it cannot be read, the reason."""
+class _PreparedPhotos(Dataset[NDArray[np.float32] | str]):
+    """Photo i, read and prepared; or, where it cannot be read, the reason.
 
-    def __init__(self, paths: Sequence[Path], clip: FrozenCLIP) -> None:
-        self.paths, self.clip = paths, clip
+    It is an array, since tensors would come from the reading processes through shared memory, of
+    which containers have little.
+    """
+
+    def __init__(self, paths: Sequence[Path], prepare: Callable[[Image.Image], Tensor]) -> None:
+        self.paths, self.prepare = paths, prepare
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Tensor | str:
+    def __getitem__(self, index: int) -> NDArray[np.float32] | str:
         try:
             photo = read_photo(self.paths[index])
         except UnreadablePhotoError as error:
             return str(error)
         if photo.dtype == np.uint16:
             photo = np.round(photo / 257).astype(np.uint8)
-        return self.clip.prepare_photo(Image.fromarray(photo))
+        return self.prepare(Image.fromarray(photo)).numpy()
 
 
-def embed_photos(
-    clip: FrozenCLIP,
-    paths: Sequence[Path],
-    on_unreadable: str = "error",
-    batch_size: int = 64,
-    workers: int = 0,
-) -> PhotoEmbeddings:
+def embed_photos(clip: FrozenCLIP, paths: Sequence[Path]) -> PhotoEmbeddings:
     """Embed photos with CLIP's own preprocessing, in batches, with a progress bar.
 
-    Cached by their contents.
+    Cached by their contents, if all can be read.
 
     Args:
-        clip: the CLIP; it computes where its model is.
+        clip: the CLIP; it computes on the GPU where there is one.
         paths: the photos.
-        on_unreadable: "error" to stop with a list of all that cannot be read, "skip" to leave them
-            out.
-        batch_size: photos at a time.
-        workers: processes that read photos.
-
-    Raises:
-        ValueError: photos that cannot be read (all of them are named), or no photo is left.
     """
-    if on_unreadable not in UNREADABLE:
-        raise ValueError(
-            f"on_unreadable: got {on_unreadable!r}, expected one of {', '.join(UNREADABLE)}"
-        )
     cached = _cache_file(clip, paths)
-    if cached.is_file():
-        with np.load(cached, allow_pickle=False) as stored:
-            found = PhotoEmbeddings(
-                torch.from_numpy(stored["embeddings"]), tuple(stored["unreadable"].tolist())
-            )
+    if cached is not None and cached.is_file():
         print_log(f"embeddings of {len(paths)} photos taken from {cached}", "current")
-    else:
-        found = _embed_uncached(clip, paths, batch_size, workers)
-        _save_npz(
-            cached,
-            embeddings=found.embeddings.numpy(),
-            unreadable=np.array(found.unreadable, dtype=np.str_),
-        )
-    if found.unreadable and on_unreadable == "error":
-        listing = "\n  ".join(found.unreadable)
-        raise ValueError(
-            f"{len(found.unreadable)} of {len(paths)} photos cannot be read:\n  {listing}\n"
-            "Replace or remove them, or say on_unreadable='skip' to go on without them."
-        )
-    if len(found.embeddings) == 0:
-        raise ValueError(
-            f"none of {len(paths)} photos could be read: {'; '.join(found.unreadable[:3])}"
-        )
-    if found.unreadable:
-        print_log(
-            f"{len(found.unreadable)} of {len(paths)} photos cannot be read and were skipped",
-            "current",
-            logging.WARNING,
-        )
+        with np.load(cached, allow_pickle=False) as stored:
+            return PhotoEmbeddings(torch.from_numpy(stored["embeddings"]))
+    found = _embed_uncached(clip, paths)
+    if cached is not None and not found.unreadable:
+        _save_npz(cached, embeddings=found.embeddings.numpy())
     return found
 
 
 @torch.no_grad()
-def _embed_uncached(
-    clip: FrozenCLIP, paths: Sequence[Path], batch_size: int, workers: int
-) -> PhotoEmbeddings:
+def _embed_uncached(clip: FrozenCLIP, paths: Sequence[Path]) -> PhotoEmbeddings:
     loader = DataLoader(
-        _PreparedPhotos(paths, clip), batch_size, num_workers=workers, collate_fn=list
+        _PreparedPhotos(paths, clip.prepare_photo),
+        _BATCH,
+        # To start processes for one batch would take longer than to read it.
+        num_workers=min(os.cpu_count() or 1, 8) if len(paths) > _BATCH else 0,
+        collate_fn=list,
     )
     embeddings: list[Tensor] = []
     unreadable: list[str] = []
@@ -192,7 +161,8 @@ def _embed_uncached(
             unreadable += [item for item in batch if isinstance(item, str)]
             readable = [item for item in batch if not isinstance(item, str)]
             if readable:
-                embeddings.append(clip.embed_prepared(torch.stack(readable).to(device)).cpu())
+                photos = torch.from_numpy(np.stack(readable)).to(device)
+                embeddings.append(clip.embed_prepared(photos).cpu())
             progress.update(len(batch))
     stacked = torch.cat(embeddings) if embeddings else torch.empty(0, clip.dimension)
     return PhotoEmbeddings(stacked, tuple(unreadable))
@@ -207,14 +177,35 @@ def residual_from_folders(
         clip: the CLIP in whose space the vector lies.
         well_lit: folder of well-lit photos; for paired training, the ground truth.
         backlit: folder of backlit photos.
-        on_unreadable: "error" or "skip", as in :func:`embed_photos`.
+        on_unreadable: "error" to stop with a list of all photos that cannot be read, "skip" to go
+            on without them.
 
     Raises:
-        FileNotFoundError, ValueError: folders without photos, photos that cannot be read, or equal
-            means.
+        FileNotFoundError, ValueError: folders without photos, photos that cannot be read (those of
+            both folders are named), or equal means.
     """
-    positive = embed_photos(clip, list_photos(Path(well_lit)), on_unreadable)
-    negative = embed_photos(clip, list_photos(Path(backlit)), on_unreadable)
+    if on_unreadable not in UNREADABLE:
+        raise ValueError(
+            f"on_unreadable: got {on_unreadable!r}, expected one of {', '.join(UNREADABLE)}"
+        )
+    photos = [list_photos(Path(folder)) for folder in (well_lit, backlit)]
+    positive, negative = (embed_photos(clip, paths) for paths in photos)
+    unreadable = positive.unreadable + negative.unreadable
+    if unreadable:
+        told = f"{len(unreadable)} of {sum(map(len, photos))} photos cannot be read"
+        listing = "\n  ".join(unreadable)
+        if on_unreadable == "error":
+            raise ValueError(
+                f"{told}:\n  {listing}\n"
+                "Replace or remove them, or say on_unreadable='skip' to go on without them."
+            )
+        print_log(f"{told} and are skipped:\n  {listing}", "current", logging.WARNING)
+    for folder, found in ((well_lit, positive), (backlit, negative)):
+        if len(found.embeddings) == 0:
+            raise ValueError(
+                f"none of {len(found.unreadable)} photos in {folder} can be read: "
+                f"{'; '.join(found.unreadable[:3])}"
+            )
     vector, target = residual_vector(positive.embeddings, negative.embeddings)
     provenance = Provenance(
         clip=clip.name,
@@ -223,7 +214,7 @@ def residual_from_folders(
         backlit=str(backlit),
         well_lit_count=len(positive.embeddings),
         backlit_count=len(negative.embeddings),
-        skipped=len(positive.unreadable) + len(negative.unreadable),
+        skipped=len(unreadable),
         estimator="mean",
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
@@ -235,33 +226,27 @@ def residual_from_folders(
     return ResidualVector(vector, target, provenance)
 
 
-def _cache_file(clip: FrozenCLIP, paths: Sequence[Path]) -> Path:
+def _cache_file(clip: FrozenCLIP, paths: Sequence[Path]) -> Path | None:
     """A name from the contents of the photos, in their order, and the model.
 
-    Where a photo lies does not count, but for photos that cannot be read, which are told by their
-    path.
+    Where a photo lies does not count. None if the contents cannot all be had.
     """
     with ThreadPoolExecutor() as pool:
-        digests = list(
-            tqdm(
-                pool.map(_digest, paths),
-                total=len(paths),
-                desc="hashing",
-                unit="photo",
-                leave=False,
-            )
-        )
-    key = hashlib.sha256(
-        "\n".join([clip.fingerprint, clip.precision, *digests]).encode()
-    ).hexdigest()[:24]
-    folder = (
-        Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rave_mm" / "embeddings"
-    )
-    return folder / f"{key}.npz"
+        hashing = pool.map(_digest, paths)
+        digests = list(tqdm(hashing, "hashing", total=len(paths), unit="photo", leave=False))
+    known = [digest for digest in digests if digest]
+    if len(known) < len(paths):
+        return None
+    key = hashlib.sha256("\n".join([clip.fingerprint, clip.precision, *known]).encode())
+    folder = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    return folder / "rave_mm" / "embeddings" / f"{key.hexdigest()[:24]}.npz"
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:  # reading the photo will tell
+        return None
 
 
 def _save_npz(path: Path, **arrays: np.ndarray | np.float32) -> None:

@@ -52,20 +52,6 @@ def tiny_resnet(reference: Path) -> CLIP:
     return _openai_clip(reference / "clip_resnet.pt")
 
 
-@pytest.fixture(scope="session")
-def openai_files(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of `clip_vit.pt` and `clip_resnet.pt` as OpenAI's own files are.
-
-    Those hold three numbers beside the weights, by which they are told from other files.
-    """
-    folder = tmp_path_factory.mktemp("openai")
-    numbers = {"input_resolution": 224, "context_length": 77, "vocab_size": 600}
-    for name in ("clip_vit.pt", "clip_resnet.pt"):
-        weights = torch.load(reference / name, map_location="cpu", weights_only=True)
-        torch.save(weights | {k: torch.tensor(v) for k, v in numbers.items()}, folder / name)
-    return folder
-
-
 def _openai_clip(path: Path) -> CLIP:
     state_dict = torch.load(path, map_location="cpu", weights_only=True)
     model = build_model_from_openai_state_dict(state_dict, cast_dtype=torch.float32)

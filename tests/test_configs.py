@@ -51,7 +51,7 @@ def test_config_builds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for dataset in (train, val, config.test_dataloader.dataset):
         assert len(DATASETS.build(dataset)) == 2
     sample = DATASETS.build(train)[0]
-    size = train.pipeline[1]["size"]
+    size = train.pipeline[1].get("size") or train.pipeline[1]["crop_size"]
     assert sample["inputs"].shape == (3, size, size)
     whole = DATASETS.build(val)[0]
     assert whole["inputs"].shape == whole["data_samples"].gt_img.shape == (3, 30, 40)

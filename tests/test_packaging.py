@@ -13,6 +13,7 @@ import setuptools
 import rave_mm
 from rave_mm import config_path
 from rave_mm.__main__ import main
+from rave_mm.clip.weights import BUNDLED_FOLDER
 
 ROOT = Path(__file__).resolve().parents[1]
 CAN_BUILD = (
@@ -74,6 +75,16 @@ def test_unknown_config_lists_all(clone: Path) -> None:
     assert "Did you mean" not in message
     listed = [line.strip() for line in message.splitlines()[1:]]
     assert listed == ["demo/rave_demo.py", "rave/rave_baid.py", "rave/rave_lol.py"]
+
+
+def test_bases_are_found_but_not_listed(clone: Path) -> None:
+    base = clone / "configs" / "_base_" / "models" / "rave.py"
+    base.parent.mkdir(parents=True)
+    base.touch()
+    assert config_path("_base_/models/rave.py") == base
+    with pytest.raises(FileNotFoundError) as raised:
+        config_path("rave.py")
+    assert "_base_" not in str(raised.value)
 
 
 def test_config_outside_the_folder_is_refused(clone: Path) -> None:
@@ -168,18 +179,28 @@ def test_wheel_asks_for_the_tested_versions_but_not_for_mmagic(wheel: zipfile.Pa
 @pytest.mark.slow
 def test_installed_wheel_works_from_another_folder(wheel: zipfile.Path, tmp_path: Path) -> None:
     wheel.root.extractall(tmp_path / "site")
+    bundled = sorted(path.name for path in BUNDLED_FOLDER.glob("*.*"))
+    assert bundled, f"no CLIP in {BUNDLED_FOLDER}"
     program = f"""
 import sys
 sys.path.insert(0, {str(tmp_path / "site")!r})
 sys.path = [path for path in sys.path if path != {str(ROOT)!r}]
-from rave_mm import config_path
+from rave_mm import _shipped, config_path
 from rave_mm.__main__ import main
+from rave_mm.clip.weights import BUNDLED_FOLDER
+assert config_path("demo/rave_demo.py").is_file()
 for name in {sorted(shipped("configs", "*.py"))!r}:
     assert config_path(name.removeprefix("configs/")).is_relative_to({str(tmp_path)!r}), name
+assert (_shipped("tools") / "photographs.json").is_file()
+assert BUNDLED_FOLDER.is_relative_to({str(tmp_path)!r}), BUNDLED_FOLDER
+bundled = sorted(path.name for path in BUNDLED_FOLDER.glob("*.*"))
+assert bundled == {bundled!r}, bundled
 sys.exit(main(["check_env", "--help"]))
 """
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], cwd=elsewhere, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "usage: check_env.py" in done.stdout

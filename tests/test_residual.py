@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from rave_mm import residual as module
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
@@ -31,9 +33,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_golden_residual_of_photos(
-    reference: Path, openai_files: Path, reference_losses: dict[str, np.ndarray]
+    reference: Path, reference_losses: dict[str, np.ndarray]
 ) -> None:
-    clip = FrozenCLIP("ViT-B-32", str(openai_files / "clip_vit.pt"))
+    clip = FrozenCLIP("openai", str(reference / "clip_vit.pt"))
     photos = reference / "photos"
     found = residual_from_folders(clip, photos / "well_lit", photos / "backlit")
     expected = torch.from_numpy(reference_losses["photos_residual"])
@@ -101,16 +103,34 @@ def test_batches_do_not_matter(
 ) -> None:
     whole = embed_photos(load_clip(), list_photos(folders[0]))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other_cache"))
-    pieces = embed_photos(load_clip(), list_photos(folders[0]), batch_size=2)
+    monkeypatch.setattr(module, "_BATCH", 2)  # three photos: also more than one process may read
+    pieces = embed_photos(load_clip(), list_photos(folders[0]))
     torch.testing.assert_close(whole.embeddings, pieces.embeddings, atol=1e-5, rtol=1e-5)
 
 
-def test_unreadable_photos_are_all_named(folders: tuple[Path, Path]) -> None:
-    for name in ("broken.jpg", "empty.png"):
-        (folders[0] / name).write_bytes(b"not a photo" * (name != "empty.png"))
+@pytest.mark.parametrize(("batch", "processes"), [(2, 3), (3, 0)])
+def test_more_than_a_batch_is_read_by_several_processes(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, batch: int, processes: int
+) -> None:
+    asked = []
+
+    def loader(*args: Any, num_workers: int, **kwargs: Any) -> DataLoader:
+        asked.append(num_workers)
+        return DataLoader(*args, **kwargs)
+
+    monkeypatch.setattr(module, "DataLoader", loader)
+    monkeypatch.setattr(module, "_BATCH", batch)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 3)
+    embed_photos(load_clip(), list_photos(folders[0]))
+    assert asked == [processes]
+
+
+def test_unreadable_photos_of_both_folders_are_all_named(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "broken.jpg").write_bytes(b"not a photo")
+    (folders[1] / "empty.png").write_bytes(b"")
     with pytest.raises(
         ValueError,
-        match=r"(?s)2 of 5 photos cannot be read:.*broken\.jpg.*empty\.png.*on_unreadable='skip'",
+        match=r"(?s)2 of 7 photos cannot be read:.*broken\.jpg.*empty\.png.*on_unreadable='skip'",
     ):
         residual_from_folders(load_clip(), *folders)
 
@@ -123,10 +143,61 @@ def test_unreadable_photos_are_skipped_on_request_and_counted(folders: tuple[Pat
     torch.testing.assert_close(skipped.vector, whole.vector)
 
 
-def test_no_photo_left(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"not a photo")
-    with pytest.raises(ValueError, match="none of 1 photos could be read"):
-        embed_photos(load_clip(), list_photos(tmp_path), on_unreadable="skip")
+@pytest.mark.parametrize("failing", [1, 2], ids=["hashing", "reading"])
+def test_an_error_that_passes_is_not_remembered(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    read = Path.read_bytes
+    times = 0
+
+    def fail_once(path: Path) -> bytes:
+        nonlocal times
+        times += path == folders[0] / "1.png"
+        if path == folders[0] / "1.png" and times == failing:
+            raise OSError(5, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail_once)
+    embed_photos(load_clip(), list_photos(folders[0]))
+    again = embed_photos(load_clip(), list_photos(folders[0]))
+    assert len(again.embeddings) == 3 and not again.unreadable
+
+
+def test_a_photo_that_may_not_be_read_is_unreadable(
+    folders: tuple[Path, Path], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+
+    def refuse_one(path: Path) -> bytes:
+        if path == folders[0] / "1.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse_one)
+    with pytest.raises(ValueError, match=r"(?s)1 of 5 photos.*1\.png: .*Permission denied"):
+        residual_from_folders(load_clip(), *folders)
+    skipped = residual_from_folders(load_clip(), *folders, on_unreadable="skip")
+    assert (skipped.provenance.well_lit_count, skipped.provenance.skipped) == (2, 1)
+    assert len(list(cache.iterdir())) == 1, "only the other folder's embeddings are kept"
+
+
+def test_an_unreadable_photo_keeps_the_cache_away(folders: tuple[Path, Path], cache: Path) -> None:
+    (folders[0] / "broken.jpg").write_bytes(b"not a photo")
+    found = embed_photos(load_clip(), list_photos(folders[0]))
+    assert len(found.embeddings) == 3 and len(found.unreadable) == 1
+    assert not cache.exists()
+
+
+def test_no_photo_left(folders: tuple[Path, Path]) -> None:
+    for path in folders[1].iterdir():
+        path.write_bytes(b"not a photo")
+    with pytest.raises(ValueError, match="none of 2 photos in .*backlit can be read"):
+        residual_from_folders(load_clip(), *folders, on_unreadable="skip")
+
+
+def test_unknown_way_with_unreadable_photos(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(ValueError, match="on_unreadable: got 'ignore', expected one of error, sk"):
+        residual_from_folders(load_clip(), *folders, on_unreadable="ignore")
 
 
 def test_16_bit_photos_are_read_as_8_bit_ones(tmp_path: Path) -> None:

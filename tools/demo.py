@@ -6,6 +6,7 @@ interrupted goes on where it stopped.
 """
 
 import argparse
+import hashlib
 import json
 import shlex
 import subprocess
@@ -16,6 +17,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from rave_mm import config_path
+from rave_mm.clip.weights import BUNDLED_FOLDER
+
 TOOLS = Path(__file__).resolve().parent
 CONFIG = "demo/rave_demo.py"
 TINY = (
@@ -23,7 +27,7 @@ TINY = (
     "default_hooks.checkpoint.interval=2",
     "default_hooks.logger.interval=1",
     "train_dataloader.batch_size=2",
-    "train_dataloader.dataset.pipeline.1.size=48",
+    "train_dataloader.dataset.pipeline.1.crop_size=48",
 )
 
 
@@ -34,6 +38,30 @@ def run(tool: str, *arguments: str | Path) -> None:
     status = subprocess.run(command, check=False).returncode
     if status:
         sys.exit(status)
+
+
+def claim(work_dir: Path, seed: int, tiny: bool) -> None:
+    """Note in the work directory what is trained there, or compare with what was.
+
+    Training goes on from the checkpoints that it finds: those of other settings, another CLIP or
+    other photographs must not pass for this run's.
+    """
+    configs = config_path(CONFIG).parents[1]
+    sources = [*sorted(configs.rglob("*.py")), *sorted(BUNDLED_FOLDER.iterdir())]
+    sources.append(Path("data/demo/manifest.json"))
+    digest = hashlib.sha256(f"{seed} {tiny}".encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    note = work_dir / "settings.sha256"
+    if work_dir.is_dir() and any(work_dir.iterdir()):
+        if not note.is_file() or note.read_text() != digest.hexdigest():
+            sys.exit(
+                f"{work_dir} holds a run of other settings (seed, config, CLIP or photographs). "
+                "Remove it, or name another --work-dir."
+            )
+    else:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        note.write_text(digest.hexdigest())
 
 
 def train(work_dir: Path, seed: int, tiny: bool) -> Path:
@@ -103,21 +131,25 @@ def main() -> None:
     started = time.time()
 
     run("prepare_data", "demo")
+    claim(work_dir, arguments.seed, arguments.tiny)
     checkpoint = train(work_dir, arguments.seed, arguments.tiny)
     figures_file = work_dir / "test.json"
     run("test", CONFIG, checkpoint, "--work-dir", work_dir / "test", "--out", figures_file)
 
     figures = json.loads(figures_file.read_text())
+    summary_file = work_dir / "summary.json"
+    seconds = round(time.time() - started, 1)
+    if summary_file.is_file():  # was finished before; that took longer than looking at it again
+        seconds = json.loads(summary_file.read_text())["seconds"]
     summary = {
         "psnr": figures["PSNR"],
         "psnr_input": figures["input/PSNR"],
         "ssim": figures["SSIM"],
         "ssim_input": figures["input/SSIM"],
-        "seconds": round(time.time() - started, 1),
+        "seconds": seconds,
         "checkpoint": str(checkpoint),
         "seed": arguments.seed,
     }
-    summary_file = work_dir / "summary.json"
     summary_file.write_text(json.dumps(summary, indent=2) + "\n")
     before_after = work_dir / "before_after.png"
     contact_sheet(newest_pictures(work_dir / "test"), before_after)

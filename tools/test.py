@@ -1,4 +1,10 @@
-"""Test a checkpoint: `python tools/test.py CONFIG CHECKPOINT`; ours or a published one."""
+"""Test a checkpoint: `python tools/test.py CONFIG CHECKPOINT`; ours or a published one.
+
+The network pads as the config says: with zeros in configs/rave, as in training. The published code
+pads with reflection when it tests. For that, add
+
+    --cfg-options model.generator.padding_mode=reflect
+"""
 
 import argparse
 import json
@@ -9,8 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
-from rave_mm.engine.command_line import add_run_arguments, load_config
+from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
 
 
 class KeepFigures(Hook):
@@ -32,12 +37,14 @@ def write_figures(path: Path, figures: dict[str, float]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_run_arguments(parser)
-    parser.add_argument("checkpoint", help="a checkpoint's path")
+    parser.add_argument("checkpoint", help="a checkpoint's path, or its address (https://...)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     arguments = parser.parse_args()
-    if not Path(arguments.checkpoint).is_file():
+    if "://" not in arguments.checkpoint and not Path(arguments.checkpoint).is_file():
         parser.error(
             f"no checkpoint {arguments.checkpoint}; tools/train.py writes them to its --work-dir "
             "as iter_N.pth"
@@ -48,7 +55,7 @@ def main() -> None:
     # loop, and that needs the training photos.
     for part in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         config[part] = None
-    runner = Runner.from_cfg(config)
+    runner = build_runner(config)
     kept = KeepFigures()
     runner.register_hook(kept)
     runner.test()

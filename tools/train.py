@@ -1,20 +1,21 @@
 """Train a model: `python tools/train.py CONFIG`."""
 
 import argparse
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import find_latest_checkpoint
 
-import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
-from rave_mm.engine.command_line import add_run_arguments, load_config
+from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
 
 
 def use_mixed_precision(config: Config) -> None:
-    """Let the network run under autocast, in bfloat16, which needs no loss scale.
+    """Let the network run under autocast, in bfloat16; CLIP keeps its own precision.
 
-    CLIP keeps its own precision.
+    Its range is that of float32, so that the loss is not scaled: MMEngine's default scale would
+    skip steps whose scaled gradients overflow.
 
     Raises:
         ValueError: the config has an optimizer wrapper of another type.
@@ -25,13 +26,34 @@ def use_mixed_precision(config: Config) -> None:
     if wrapper.type == "OptimWrapper":
         wrapper.type = "AmpOptimWrapper"
         wrapper.dtype = "bfloat16"
+        wrapper.loss_scale = {"enabled": False}
+
+
+def go_on_from_work_dir(config: Config) -> str:
+    """Let training go on from the last checkpoint in the work directory, if there is one.
+
+    MMEngine alone would go back to `load_from` where the config has one.
+
+    Returns:
+        A line for the log: what training starts from.
+    """
+    named = find_latest_checkpoint(config.work_dir)
+    if named is None:
+        return f"--resume: no checkpoint in {config.work_dir} yet, training starts as without it"
+    # The path that is noted is the one of the time, and the directory may have moved.
+    here = Path(config.work_dir) / Path(named).name
+    config.load_from = str(here) if here.is_file() else named
+    config.resume = True
+    return f"--resume: training goes on from {config.load_from}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_run_arguments(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the last checkpoint in the work directory"
+        "--resume",
+        action="store_true",
+        help="go on from the last checkpoint in the work directory; where there is none, start",
     )
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
     arguments = parser.parse_args()
@@ -40,9 +62,10 @@ def main() -> None:
     config = load_config(arguments)
     if arguments.amp:
         use_mixed_precision(config)
-    if arguments.resume:
-        config.resume = True
-    runner = Runner.from_cfg(config)
+    beginning = go_on_from_work_dir(config) if arguments.resume else None
+    runner = build_runner(config)
+    if beginning:
+        print_log(beginning, "current")
     runner.train()
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"

@@ -10,12 +10,15 @@ The same seed on the same machine gives the same weights.
 import argparse
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import open_clip
 import torch
+from open_clip.model import CLIP
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
@@ -55,35 +58,46 @@ LOGIT_SCALE = 10.0
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training with a learning rate that rises and falls."""
+
+    steps: int
+    learning_rate: float
+    extra_casts: float
+    """Share of lessons about colour casts, beside the usual: warm casts are learned last."""
+
+
+STAGES = (Stage(3000, 1.5e-3, 0.0), Stage(1200, 5e-4, 0.3))
+
+
 class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
-    """Lessons by number.
+    """The lessons of a stage, numbered through all stages.
 
     Lesson number i is drawn from a generator seeded with (seed, i), so workers do not change the
     lessons.
     """
 
-    def __init__(self, folder: Path, length: int, seed: int) -> None:
+    def __init__(self, folder: Path, numbers: range, seed: int, extra_casts: float) -> None:
         listed = {p["id"]: p["content"] for p in json.loads(PHOTOGRAPHS.read_text())["photographs"]}
         paths = list_photos(folder)
         self.photos = [read_photo(path) for path in paths]
         self.contents = sorted(set(listed.values()))
         self.content = [self.contents.index(listed[path.stem]) for path in paths]
-        self.length, self.seed = length, seed
+        self.numbers, self.seed, self.extra_casts = numbers, seed, extra_casts
 
     def __len__(self) -> int:
-        return self.length
+        return len(self.numbers)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        which = index % len(self.photos)
-        rng = np.random.default_rng([self.seed, index])
+        number = self.numbers[index]
+        which = number % len(self.photos)
+        rng = np.random.default_rng([self.seed, number])
         other = self.photos[int(rng.integers(len(self.photos)))]
-        drawn = lesson(self.photos[which], other, IMAGE_SIZE, rng)
+        drawn = lesson(self.photos[which], other, IMAGE_SIZE, rng, self.extra_casts)
         image = torch.from_numpy(drawn.image).permute(2, 0, 1)
-        return (
-            image,
-            torch.from_numpy(drawn.label),
-            self.content[which] if drawn.has_content else -1,
-        )
+        content = self.content[which] if drawn.has_content else -1
+        return image, torch.from_numpy(drawn.label), content
 
 
 def with_content(caption: str, content: str) -> str:
@@ -120,12 +134,21 @@ def contrastive_loss(
     return about_light + 0.5 * (to_text + to_image)
 
 
-def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float) -> nn.Module:
+def train(folder: Path, batch: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
     """Train on the photographs of a folder and return the model in eval mode."""
     torch.manual_seed(seed)
-    model = open_clip.model.CLIP(**ARCHITECTURE).to(memory_format=torch.channels_last)
+    model = CLIP(**ARCHITECTURE).to(memory_format=torch.channels_last)
+    first = 0
+    for stage in stages:
+        numbers = range(first, first + stage.steps * batch)
+        train_stage(model, stage, Lessons(folder, numbers, seed, stage.extra_casts), batch)
+        first = numbers.stop
+    return model.eval()
+
+
+def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None:
+    """Train a model in place."""
     tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
-    lessons = Lessons(folder, steps * batch, seed)
     loader = DataLoader(lessons, batch, num_workers=1, prefetch_factor=8)
     light_tokens = tokenizer(list(CAPTIONS))
     full_tokens = torch.stack(
@@ -136,11 +159,11 @@ def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float)
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=learning_rate,
+        lr=stage.learning_rate,
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=steps, pct_start=0.1
+        optimizer, stage.learning_rate, total_steps=stage.steps, pct_start=0.1
     )
     mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
     # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
@@ -164,7 +187,7 @@ def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float)
         )
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"loss is {loss.item()} at step {progress.n}; lower --learning-rate"
+                f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"
             )
         optimizer.zero_grad()
         loss.backward()
@@ -172,7 +195,6 @@ def train(folder: Path, steps: int, batch: int, seed: int, learning_rate: float)
         schedule.step()
         average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
         progress.set_postfix(loss=f"{average:.3f}")
-    return model.eval()
 
 
 def save(model: nn.Module, folder: Path) -> None:
@@ -202,19 +224,13 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
     )
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, help="of each stage, to try it out (default: all)")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.time()
-    model = train(
-        arguments.photos / "train",
-        arguments.steps,
-        arguments.batch,
-        arguments.seed,
-        arguments.learning_rate,
-    )
+    stages = [replace(stage, steps=arguments.steps or stage.steps) for stage in STAGES]
+    model = train(arguments.photos / "train", arguments.batch, arguments.seed, stages)
     save(model, arguments.out)
     figures = lighting_report(FrozenCLIP(f"local-dir:{arguments.out}"), arguments.photos / "test")
     figures["minutes"] = round((time.time() - started) / 60, 1)

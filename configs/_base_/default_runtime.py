@@ -17,8 +17,9 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
-# Before, after and ground truth, side by side, of each photo of a validation or test.
-custom_hooks = [dict(type="BasicVisualizationHook", interval=1)]
+# Before, after and ground truth, side by side: of every 46th photo (8 of BAID's 368) in each
+# validation, of every photo in a test.
+custom_hooks = [dict(type="BasicVisualizationHook", interval=dict(val=46, test=1))]
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
 visualizer = dict(
     type="ConcatImageVisualizer",

@@ -11,3 +11,5 @@ model = dict(losses=dict(guidance=dict(residual=dict(well_lit=train_normal, back
 train_dataloader = dict(dataset=dict(backlit=train_low))
 val_dataloader = dict(dataset=dict(backlit=test_low, well_lit=test_normal))
 test_dataloader = val_dataloader
+# Three of the fifteen test photos in each validation.
+custom_hooks = [dict(type="BasicVisualizationHook", interval=dict(val=5, test=1))]

@@ -2,13 +2,14 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import open_clip
 import torch
 from open_clip.modified_resnet import ModifiedResNet
+from open_clip.transform import image_transform_v2
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -35,6 +36,10 @@ class FrozenCLIP:
             here).
         antialias: whether tensors are resized with antialias; the published losses do without.
 
+    Attributes:
+        prepare_photo: CLIP's own preprocessing of a PIL photo to (3, S, S) on the CPU. For OpenAI's
+            models it is bicubic to a short side of S, centre crop, mean and std.
+
     Raises:
         ValueError: an unknown precision.
         MissingWeightsError: no weights to be found; it says where they come from and where to put
@@ -55,12 +60,15 @@ class FrozenCLIP:
         self.name = model if pretrained is None else f"{model}/{pretrained}"
         self.precision = precision
         self.antialias = antialias
-        self._model, preprocess = build_clip(model, pretrained)
+        self._model, self._preprocess = build_clip(model, pretrained)
         self._model.requires_grad_(False)
-        self.mean: tuple[float, ...] = tuple(preprocess["mean"])
-        self.std: tuple[float, ...] = tuple(preprocess["std"])
-        size = self._model.visual.image_size
-        self.image_size: int = size if isinstance(size, int) else size[0]
+        self.mean = tuple(self._preprocess.mean)
+        self.std = tuple(self._preprocess.std)
+        size = self._preprocess.size
+        self.image_size = size if isinstance(size, int) else size[0]
+        self.prepare_photo: Callable[[Image.Image], Tensor] = image_transform_v2(
+            self._preprocess, is_train=False
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenCLIP":
         return self
@@ -73,7 +81,9 @@ class FrozenCLIP:
     @functools.cached_property
     def fingerprint(self) -> str:
         """A hash of the image tower's weights and of what is done to an image before it."""
-        digest = hashlib.sha256(repr((self.image_size, self.mean, self.std)).encode())
+        photo = self._preprocess
+        before = (self.image_size, self.mean, self.std, photo.interpolation, photo.resize_mode)
+        digest = hashlib.sha256(repr((*before, photo.fill_color)).encode())
         for key, tensor in sorted(self._model.visual.state_dict().items()):
             digest.update(key.encode())
             digest.update(tensor.cpu().numpy().tobytes())
@@ -88,7 +98,7 @@ class FrozenCLIP:
         return self.embed_prepared(self._prepare(images))
 
     def embed_prepared(self, images: Tensor) -> Tensor:
-        """:meth:`embed` for what :meth:`prepare_photo` made: (N, 3, S, S), normalised."""
+        """:meth:`embed` for what `prepare_photo` made: (N, 3, S, S), normalised."""
         with self._at_precision(images):
             embeddings = self._model.encode_image(images)
         return normalize(embeddings.float(), dim=-1)
@@ -103,6 +113,22 @@ class FrozenCLIP:
             float32.
 
         Raises:
+            TypeError: the image tower has no :attr:`stages`.
+        """
+        stages = self.stages
+        x = self._prepare(images)
+        maps = []
+        with self._at_precision(x):
+            for stage in stages:
+                x = stage(x)
+                maps.append(x.float())
+        return maps
+
+    @property
+    def stages(self) -> tuple[Callable[[Tensor], Tensor], ...]:
+        """The stem and the four stages of the image tower, for :meth:`feature_maps`.
+
+        Raises:
             TypeError: the image tower is no ModifiedResNet.
         """
         tower = self._model.visual
@@ -112,13 +138,7 @@ class FrozenCLIP:
                 "needs the stages of a ModifiedResNet; name such a CLIP, as "
                 "model='RN101-quickgelu', pretrained='openai'"
             )
-        x = self._prepare(images)
-        maps = []
-        with self._at_precision(x):
-            for stage in (tower.stem, tower.layer1, tower.layer2, tower.layer3, tower.layer4):
-                x = stage(x)
-                maps.append(x.float())
-        return maps
+        return tower.stem, tower.layer1, tower.layer2, tower.layer3, tower.layer4
 
     @torch.no_grad()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
@@ -129,22 +149,6 @@ class FrozenCLIP:
     @functools.cached_property
     def _tokenizer(self) -> Any:
         return open_clip.SimpleTokenizer(context_length=self._model.context_length)
-
-    def prepare_photo(self, photo: Image.Image) -> Tensor:
-        """CLIP's own preprocessing of a photo.
-
-        It is PIL bicubic to a short side of S, centre crop, mean and std.
-
-        Returns:
-            (3, S, S) on the CPU.
-        """
-        return self._photo_transform(photo)
-
-    @functools.cached_property
-    def _photo_transform(self) -> Any:
-        return open_clip.image_transform(
-            self.image_size, is_train=False, mean=self.mean, std=self.std
-        )
 
     def _prepare(self, images: Tensor) -> Tensor:
         self._move_to(images.device)
@@ -165,7 +169,6 @@ class FrozenCLIP:
             yield
 
 
-@functools.cache
 def load_clip(
     model: str = BUNDLED,
     pretrained: str | None = None,
@@ -173,4 +176,8 @@ def load_clip(
     antialias: bool = False,
 ) -> FrozenCLIP:
     """The :class:`FrozenCLIP` of these settings; loaded once, however many losses use it."""
-    return FrozenCLIP(model, pretrained, precision, antialias)
+    return _shared_clip(model, pretrained, precision, antialias)
+
+
+# Apart from `load_clip`, because a cache tells settings apart by how they are spelled.
+_shared_clip = functools.cache(FrozenCLIP)

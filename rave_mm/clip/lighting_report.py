@@ -23,12 +23,14 @@ from rave_mm.datasets.synthetic_backlight import (
 from rave_mm.functional import residual_vector
 from rave_mm.image_files import list_photos, read_photo
 
-#: The four classes, in the words of the captions that the bundled CLIP learned.
+#: The four classes: every caption that the bundled CLIP learned for one light.
 CLASSES = {
-    "backlit": ("a slightly backlit photo", "a backlit photo", "a strongly backlit photo"),
-    "dark": ("a dark photo", "a very dark photo", "an almost black photo"),
+    "backlit": tuple(caption for caption in CAPTIONS if "backlit" in caption),
+    "dark": tuple(f"{word} photo" for word in ("a dark", "a very dark", "an almost black")),
     "well-lit": ("a well-lit photo",),
-    "overexposed": ("an overexposed photo", "a blown out photo"),
+    "overexposed": tuple(
+        f"{word} photo" for word in ("a slightly overexposed", "an overexposed", "a blown out")
+    ),
 }
 CASTS = {
     "red": (1, 0, 0),
@@ -57,19 +59,21 @@ def lighting_versions(
     }
 
 
-def harmed_versions(photo: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-    """What an enhancer must not be praised for.
-
-    Blank, contrast-blown and tinted versions of a photo.
-    """
+def harmed_versions(
+    photo: NDArray[np.uint8], rng: np.random.Generator
+) -> dict[str, NDArray[np.uint8]]:
+    """What an enhancer must not be praised for: blank, blown, tinted and spoilt versions."""
     blown = np.clip((photo.astype(np.float32) - 127) * 6 + 127, 0, 255).astype(np.uint8)
-    versions = {
+    versions: dict[str, NDArray[np.uint8]] = {
         "white": np.full_like(photo, 255),
+        "grey": np.full_like(photo, 179),
         "black": np.zeros_like(photo),
+        "noise": rng.integers(0, 256, photo.shape, dtype=np.uint8),
+        "negative": np.invert(photo),
         "contrast-blown": blown,
     }
     for name, channels in CASTS.items():
-        versions[f"{name} cast"] = _expose(photo, np.where(np.array(channels) > 0, 0.5, -0.9))
+        versions[f"{name} cast"] = _expose(photo, np.where(np.array(channels) > 0, 0.6, -0.8))
     return versions
 
 
@@ -91,8 +95,8 @@ def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[s
     Returns:
         `photographs`; `accuracy` over all and by class (each picture is given the class whose
         nearest caption is nearest); `harmed`: for each harm, the share of photographs called
-        well-lit among all captions; and `projections`: the mean projection on the residual vector
-        of these photographs, by class and harm.
+        well-lit among all captions; and `guidance`: RAVE's guidance loss, by class and harm, with
+        the residual vector of these photographs; it should be least where they are well-lit.
     """
     photos = [read_photo(path) for path in list_photos(folder)]
     rng = np.random.default_rng(0)
@@ -105,7 +109,7 @@ def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[s
         accuracy[name] = round((scores.argmax(1) == index).float().mean().item(), 4)
     vector, target = residual_vector(by_class["well-lit"], by_class["backlit"])
     all_captions = clip.embed_texts(CAPTIONS)
-    harmed = [harmed_versions(photo) for photo in photos]
+    harmed = [harmed_versions(photo, rng) for photo in photos]
     by_harm = {name: _embed(clip, [pictures[name] for pictures in harmed]) for name in harmed[0]}
     well_lit = CAPTIONS.index("a well-lit photo")
     return {
@@ -115,11 +119,8 @@ def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[s
             name: round(((e @ all_captions.T).argmax(1) == well_lit).float().mean().item(), 4)
             for name, e in by_harm.items()
         },
-        "projections": {
-            "target": round(target, 4),
-            **{
-                name: round((e @ vector).mean().item(), 4)
-                for name, e in (by_class | by_harm).items()
-            },
+        "guidance": {
+            name: round((e @ vector - target).square().mean().item(), 4)
+            for name, e in (by_class | by_harm).items()
         },
     }

@@ -2,6 +2,9 @@
 
 import logging
 import os
+import pickle
+import struct
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,10 @@ import open_clip
 import torch
 from mmengine.logging import print_log
 from open_clip.model import CLIP, build_model_from_openai_state_dict
+from open_clip.modified_resnet import ModifiedResNet
 from open_clip.pretrained import download_pretrained
+from open_clip.transform import PreprocessCfg, merge_preprocess_dict
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 #: The name of the CLIP that is part of this package.
@@ -20,6 +26,20 @@ BUNDLED_FOLDER = Path(__file__).parent / "lighting_clip"
 _SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
 # What only OpenAI's own files hold beside the weights.
 _OPENAI_KEYS = {"input_resolution", "context_length", "vocab_size"}
+# What fetching raises. RuntimeError is open_clip's, for a wrong checksum; TypeError comes of a
+# server that does not tell the file's length.
+_FETCHING_ERRORS = (OSError, HTTPException, RuntimeError, TypeError)
+# What reading garbage raises: unpickling it ends in any of these.
+_READING_ERRORS = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+    SafetensorError,
+)
 
 
 class MissingWeightsError(FileNotFoundError):
@@ -63,15 +83,18 @@ def find_weights(model: str, pretrained: str) -> Path:
             return path
     try:
         return Path(download_pretrained(source))
-    except OSError as error:  # every failure of urllib, requests and huggingface_hub is one
-        origin = source.get("url") or f"https://huggingface.co/{source['hf_hub']}"
+    except _FETCHING_ERRORS as error:
         raise MissingWeightsError(
             f"the CLIP weights {pretrained!r} for {model} are not on this machine and could not be "
-            f"fetched ({type(error).__name__}). They come from {origin}. Fetch them where there is "
-            f"internet and put them at {by_hand[0]} (or {', '.join(_SUFFIXES[1:])}), or name the "
-            "file in the config: "
+            f"fetched ({type(error).__name__}: {error}). They come from {_origin(source)}. Fetch "
+            f"them where there is internet and put them at {by_hand[0]} (or "
+            f"{', '.join(_SUFFIXES[1:])}), or name the file in the config: "
             f"clip=dict(model='{model}', pretrained='/path/to/file')."
         ) from error
+
+
+def _origin(source: dict[str, Any]) -> str:
+    return source.get("url") or f"https://huggingface.co/{source['hf_hub']}"
 
 
 def _read_openai(path: Path, any_state_dict: bool) -> dict[str, Tensor] | None:
@@ -80,7 +103,8 @@ def _read_openai(path: Path, any_state_dict: bool) -> dict[str, Tensor] | None:
     That layout is an archive of TorchScript or a plain state dict.
     """
     if path.suffix == ".safetensors":
-        return None
+        with safe_open(path, "pt"):  # refuses a file that is cut
+            return None
     try:
         state = torch.jit.load(path, map_location="cpu").state_dict()
     except RuntimeError:  # no TorchScript archive
@@ -90,7 +114,49 @@ def _read_openai(path: Path, any_state_dict: bool) -> dict[str, Tensor] | None:
     return None
 
 
-def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]]:
+def _build_openai(model: str, path: Path, state: dict[str, Tensor]) -> CLIP:
+    """Build what OpenAI's weights tell, if it is what `model` names."""
+    try:
+        built = build_model_from_openai_state_dict(state, cast_dtype=torch.float32)
+    except (KeyError, AssertionError, RuntimeError) as error:
+        raise ValueError(f"{path} holds no weights in OpenAI's layout ({error!r})") from error
+    if model == OPENAI:
+        return built
+    config = open_clip.get_model_config(model) or {}
+    vision = config.get("vision_cfg", {})
+    found = _image_tower(built)
+    named = {key: config.get(key, vision.get(key)) for key in found}
+    if found != named:
+        raise ValueError(
+            f"{path} holds OpenAI's weights of another model than {model}: got {found}, expected "
+            f"{named}. Name the model that they belong to, or model='{OPENAI}' to have it read "
+            "off the weights."
+        )
+    return built
+
+
+def _image_tower(built: CLIP) -> dict[str, Any]:
+    """The image tower in the words of open_clip's configs."""
+    tower = built.visual
+    if isinstance(tower, ModifiedResNet):
+        stages = (tower.layer1, tower.layer2, tower.layer3, tower.layer4)
+        layers: int | list[int] = [len(stage) for stage in stages]
+        width, patch_size = tower.layer1[0].conv1.out_channels, None
+        image_size = tower.image_size
+    else:
+        layers = len(tower.transformer.resblocks)
+        width, patch_size = tower.conv1.out_channels, tower.conv1.kernel_size[0]
+        image_size = tower.image_size[0]
+    return {
+        "embed_dim": tower.output_dim,
+        "layers": layers,
+        "width": width,
+        "patch_size": patch_size,
+        "image_size": image_size,
+    }
+
+
+def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, PreprocessCfg]:
     """Build an open_clip model in float32 and eval mode, with its weights.
 
     OpenAI trained with QuickGELU, which open_clip's plain model names do not have; their weights
@@ -104,12 +170,12 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]
             hold theirs.
 
     Returns:
-        The model, and its preprocessing: at least `mean` and `std`.
+        The model, and how photos are prepared for it.
 
     Raises:
         MissingWeightsError: no weights to be found.
-        ValueError: `pretrained` is missing, or given where the model has its own, or a file whose
-            weights do not fit the model.
+        ValueError: `pretrained` is missing, or given where the model has its own, or a file that
+            is broken or whose weights do not fit the model.
     """
     if model == BUNDLED:
         model = f"local-dir:{BUNDLED_FOLDER}"
@@ -119,19 +185,28 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]
                 f"pretrained: got {pretrained!r}, expected None, because {model} holds its own "
                 "weights"
             )
-        built = open_clip.create_model(model)
-        return built.float().eval(), built.visual.preprocess_cfg
+        built = open_clip.create_model(model, require_pretrained=True)
+        return built.float().eval(), PreprocessCfg(**built.visual.preprocess_cfg)
     if pretrained is None:
         raise ValueError(
             f"pretrained: got None for {model}; give a file or a name that open_clip knows, as "
             "'openai'"
         )
     path = find_weights(model, pretrained)
-    openai = _read_openai(path, any_state_dict=model == OPENAI)
+    source = open_clip.get_pretrained_cfg(model, pretrained) or {}
+    try:
+        openai = _read_openai(path, any_state_dict=model == OPENAI)
+    except _READING_ERRORS as error:
+        with path.open("rb") as file:
+            head = file.read(16)
+        raise ValueError(
+            f"{path} is no CLIP weights file ({path.stat().st_size} bytes): it begins with "
+            f"{head!r}, and reading it ended in {type(error).__name__}; delete it and fetch it "
+            f"again from {_origin(source) if source else 'where it came from'}"
+        ) from error
     if openai is not None:
-        built = build_model_from_openai_state_dict(openai, cast_dtype=torch.float32)
-        preprocess = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD}
-        return built.float().eval(), preprocess
+        built = _build_openai(model, path, openai)
+        return built.float().eval(), PreprocessCfg(size=built.visual.image_size)
     quickgelu = "openai" in pretrained.lower() and not model.endswith("-quickgelu")
     if quickgelu:
         print_log(f"{pretrained} are OpenAI's weights: {model} is built with QuickGELU", "current")
@@ -149,7 +224,5 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, dict[str, Any]
             f"{path} holds no weights of {model}: {error or 'their sizes differ'}. Name the model "
             "that they belong to."
         ) from error
-    source = open_clip.get_pretrained_cfg(model, pretrained) or {}
-    return built.float().eval(), built.visual.preprocess_cfg | {
-        k: source[k] for k in ("mean", "std") if k in source
-    }
+    preprocess = merge_preprocess_dict(built.visual.preprocess_cfg, source)
+    return built.float().eval(), PreprocessCfg(**preprocess)

@@ -221,7 +221,11 @@ def _compose(
 
 
 def lesson(
-    photo: NDArray[np.uint8], other: NDArray[np.uint8], size: int, rng: np.random.Generator
+    photo: NDArray[np.uint8],
+    other: NDArray[np.uint8],
+    size: int,
+    rng: np.random.Generator,
+    extra_casts: float = 0.0,
 ) -> Lesson:
     """Draw one lesson from a well-lit photo.
 
@@ -230,8 +234,10 @@ def lesson(
         other: another such photo, which at times lends a foreground.
         size: side of the picture in pixels.
         rng: every random choice comes from it.
+        extra_casts: share of lessons that are about a colour cast, beside the usual 12%.
     """
-    kind = rng.random()
+    about_cast = extra_casts > 0 and rng.random() < extra_casts
+    kind = rng.uniform(0.06, 0.13) if about_cast else rng.random()
     if kind < 0.06:
         image, label = _blank(size, rng)
         return Lesson(np.round(image * 255).astype(np.uint8), label, False)

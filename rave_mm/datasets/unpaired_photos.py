@@ -1,13 +1,18 @@
 """Two folders of photographs that have nothing to do with each other."""
 
+import logging
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset, force_full_init
+from mmengine.logging import print_log
 
-from rave_mm.image_files import list_photos
+from rave_mm.image_files import UnreadablePhotoError, list_photos, photo_size
+
+UNREADABLE = ("error", "skip")
 
 
 @DATASETS.register_module()
@@ -20,6 +25,10 @@ class UnpairedPhotos(BaseDataset):
     well-lit photographs in turn. Counts, names and extensions of the folders may differ.
     Which folder a photograph lies in decides what it is, never its name.
 
+    The header of every photograph is read when the folders are listed. A file that is damaged
+    behind a good header, a cut one for instance, is found out when it is read whole: the loading
+    transform names it then.
+
     Args:
         backlit: Folder of backlit photographs, below ``data_root`` unless absolute.
         well_lit: Folder of well-lit photographs, or None to give only ``img_path``.
@@ -29,10 +38,13 @@ class UnpairedPhotos(BaseDataset):
         metainfo: Meta information, as for every MMEngine data set.
         indices: Use only the first so many, or these, backlit photographs.
         lazy_init: List the folders at first use instead of now.
+        on_unreadable: "error" to name all photographs whose header cannot be read, "skip" to
+            leave them out and log how many.
 
     Raises:
         FileNotFoundError: A folder is missing.
-        ValueError: A folder has no photograph.
+        ValueError: A folder has no photograph, photographs cannot be read, or ``on_unreadable``
+            is unknown.
     """
 
     METAINFO = {"dataset_type": "unpaired_photos", "task_name": "backlit_enhancement"}
@@ -47,7 +59,13 @@ class UnpairedPhotos(BaseDataset):
         metainfo: dict | None = None,
         indices: int | Sequence[int] | None = None,
         lazy_init: bool = False,
+        on_unreadable: str = "error",
     ) -> None:
+        if on_unreadable not in UNREADABLE:
+            raise ValueError(
+                f"on_unreadable: got {on_unreadable!r}, expected one of {', '.join(UNREADABLE)}"
+            )
+        self.on_unreadable = on_unreadable
         folders = {"img": backlit} if well_lit is None else {"img": backlit, "ref": well_lit}
         self.well_lit_photos: list[str] = []
         super().__init__(
@@ -61,10 +79,28 @@ class UnpairedPhotos(BaseDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """List both folders; returns an item for each backlit photograph."""
-        if "ref" in self.data_prefix:
-            self.well_lit_photos = [str(path) for path in list_photos(self.data_prefix["ref"])]
-        return [{"img_path": str(path)} for path in list_photos(self.data_prefix["img"])]
+        """List both folders and check each header; gives an item for each backlit photograph."""
+        photos = {key: list_photos(folder) for key, folder in self.data_prefix.items()}
+        paths = list(chain(*photos.values()))
+        unreadable = {}
+        for path in paths:
+            try:
+                photo_size(path)
+            except UnreadablePhotoError as error:
+                unreadable[path] = error.reason
+        if unreadable:
+            count = f"{len(unreadable)} of {len(paths)} photographs cannot be read"
+            kept = {key: [p for p in found if p not in unreadable] for key, found in photos.items()}
+            if self.on_unreadable == "error" or not all(kept.values()):
+                listing = "\n".join(f"  {path}: {reason}" for path, reason in unreadable.items())
+                raise ValueError(
+                    f"{count}:\n{listing}\nReplace or remove them, or say on_unreadable='skip' to "
+                    "go on without them, which needs a photograph that can be read in each folder."
+                )
+            print_log(f"{count} and were skipped", "current", logging.WARNING)
+            photos = kept
+        self.well_lit_photos = [str(path) for path in photos.get("ref", [])]
+        return [{"img_path": str(path)} for path in photos["img"]]
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What tools/train.py and tools/test.py have in common: arguments, and the config they lead to."""
+"""What tools/train.py and tools/test.py have in common: from arguments to a config and a Runner."""
 
 import argparse
 import os
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
 
+import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
 from rave_mm import config_path
 
 
@@ -42,16 +44,24 @@ def load_config(arguments: argparse.Namespace) -> Config:
     """Read the config that the arguments name, and override what they override.
 
     Raises:
-        FileNotFoundError: neither a file nor a config of this package; the message lists those.
+        FileNotFoundError: neither a file nor a config of this package; the message lists those. Or
+            the config has a base of a package that is not installed.
     """
     os.environ.setdefault("LOCAL_RANK", str(arguments.local_rank))
     path = Path(arguments.config)
     if not path.is_file():
         path = config_path(arguments.config)
-    config = Config.fromfile(path)
+    try:
+        config = Config.fromfile(path)
+    except FileNotFoundError as error:
+        if Path(error.filename or "").name != "model-index.yml":
+            raise
+        raise FileNotFoundError(
+            f"{path} has a base that is named by its package, as rave_mm::rave/..., but that "
+            f"package is not installed: no {error.filename}. Install it (for rave_mm: pip install "
+            "--no-deps --no-build-isolation -e CLONE), or name the base by its path"
+        ) from error
     config.launcher = arguments.launcher
-    if not torch.cuda.is_available():
-        config.merge_from_dict({"env_cfg.dist_cfg.backend": "gloo"})  # nccl needs GPUs
     if arguments.cfg_options is not None:
         config.merge_from_dict(arguments.cfg_options)
     if arguments.work_dir is not None:
@@ -59,3 +69,31 @@ def load_config(arguments: argparse.Namespace) -> Config:
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / path.stem)
     return config
+
+
+def build_runner(config: Config) -> Runner:
+    """Build MMEngine's Runner; several processes of torchrun do without a GPU, too.
+
+    Raises:
+        ValueError: processes of another launcher without a GPU.
+    """
+    if config.launcher != "none" and not torch.cuda.is_available():
+        _connect_without_gpu(config)
+    return Runner.from_cfg(config)
+
+
+def _connect_without_gpu(config: Config) -> None:
+    """Connect the processes here, since MMEngine would give each of them a GPU.
+
+    It leaves processes alone that are connected, and a model wrapper that names its devices.
+    """
+    if config.launcher != "pytorch":
+        raise ValueError(
+            f"--launcher: got {config.launcher} without a GPU, expected pytorch (torchrun)"
+        )
+    torch.distributed.init_process_group("gloo")
+    wrapper = config.get("model_wrapper_cfg") or {
+        "broadcast_buffers": False,
+        "find_unused_parameters": config.get("find_unused_parameters", False),
+    }
+    config.model_wrapper_cfg = {**wrapper, "device_ids": None}

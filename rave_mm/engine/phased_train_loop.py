@@ -3,8 +3,8 @@
 The schedule is a list in the config, and each phase names the losses it minimises.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from mmagic.registry import LOOPS
@@ -22,6 +22,33 @@ class Phase:
     iterations: int
     losses: tuple[str, ...]
     """The names of the model's loss terms that are active."""
+
+
+def read_phases(configs: Sequence[Mapping[str, Any]]) -> list[Phase]:
+    """Read a schedule from a config.
+
+    Raises:
+        ValueError: no phase; keys that are missing or unknown; iterations that are not an integer
+            >= 1; losses that are not a list; two phases of a name.
+    """
+    expected = [field.name for field in fields(Phase)]
+    for config in configs:
+        if set(config) != set(expected):
+            raise ValueError(
+                f"phases: got one with the keys {', '.join(config)}, "
+                f"expected {', '.join(expected)} in each"
+            )
+        if not isinstance(config["losses"], list | tuple):
+            raise ValueError(f"phases: got losses={config['losses']!r}, expected a list of names")
+    phases = [Phase(**{**config, "losses": tuple(config["losses"])}) for config in configs]
+    if not phases or any(type(p.iterations) is not int or p.iterations < 1 for p in phases):
+        raise ValueError(
+            f"phases: got {list(configs)}, expected at least one, each with iterations >= 1"
+        )
+    names = [phase.name for phase in phases]
+    if len(set(names)) < len(names):
+        raise ValueError(f"phases: got the names {names}, expected each name once")
+    return phases
 
 
 def phase_at(phases: Sequence[Phase], iteration: int) -> Phase:
@@ -51,7 +78,8 @@ def timeline(phases: Sequence[Phase]) -> str:
 class PhasedTrainLoop(IterBasedTrainLoop):
     """MMEngine's iteration-based loop, for a model that has `activate_losses(names)`.
 
-    The phase follows from the iteration alone, so resuming needs no state of its own.
+    The phase follows from the iteration alone, so resuming needs no state of its own. What is
+    logged of the losses is averaged within a phase, never across two.
 
     Args:
         runner: MMEngine's Runner.
@@ -62,22 +90,33 @@ class PhasedTrainLoop(IterBasedTrainLoop):
         val_interval: iterations between validations.
 
     Raises:
-        ValueError: no phase, or one without iterations.
+        ValueError: a schedule that :func:`read_phases` refuses, or a phase with losses that the
+            model does not have.
+        TypeError: a model without `activate_losses`.
     """
 
     def __init__(
         self,
         runner: Runner,
         dataloader: DataLoader[Any] | dict[str, Any],
-        phases: Sequence[dict[str, Any]],
+        phases: Sequence[Mapping[str, Any]],
         val_begin: int = 1,
         val_interval: int = 1000,
     ) -> None:
-        self.phases = [Phase(p["name"], int(p["iterations"]), tuple(p["losses"])) for p in phases]
-        if not self.phases or any(phase.iterations < 1 for phase in self.phases):
-            raise ValueError(
-                f"phases: got {list(phases)}, expected at least one, each with iterations >= 1"
+        self.phases = read_phases(phases)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not hasattr(model, "activate_losses"):
+            raise TypeError(
+                f"PhasedTrainLoop: got a {type(model).__name__}, expected a model that has "
+                "activate_losses(names), as BacklitEnhancer has"
             )
+        self._activate_losses = model.activate_losses
+        # Hours may pass until a phase starts, so each is tried now.
+        for phase in self.phases:
+            try:
+                self._activate_losses(phase.losses)
+            except ValueError as error:
+                raise ValueError(f"phase {phase.name!r}: {error}") from error
         total = sum(phase.iterations for phase in self.phases)
         super().__init__(runner, dataloader, total, val_begin, val_interval)
         self._phase: Phase | None = None
@@ -91,9 +130,17 @@ class PhasedTrainLoop(IterBasedTrainLoop):
         """Train on one batch, in the phase of its iteration."""
         phase = phase_at(self.phases, self._iter)
         if phase is not self._phase:
-            model = self.runner.model
-            (model.module if is_model_wrapper(model) else model).activate_losses(phase.losses)
-            print_log(f"iteration {self._iter}: phase {phase.name}", "current")
-            self.runner.message_hub.update_info("phase", phase.name)
-            self._phase = phase
+            self._start(phase)
         super().run_iter(data_batch)
+
+    def _start(self, phase: Phase) -> None:
+        print_log(f"iteration {self._iter}: phase {phase.name}", "current")
+        self._activate_losses(phase.losses)
+        self._phase = phase
+        log = self.runner.message_hub
+        # A run that is resumed within a phase brings the log of that phase.
+        if log.get_info("phase") != phase.name:
+            # MMEngine would go on logging the last value of a loss that is no longer active.
+            for name in [name for name in log.log_scalars if name.startswith("train/loss")]:
+                del log.log_scalars[name]
+            log.update_info("phase", phase.name)

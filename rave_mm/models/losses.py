@@ -69,8 +69,18 @@ class CLIPLoss(BaseModule):
         return load_clip(**self.clip_settings)
 
     def init_weights(self) -> None:
-        """Load the CLIP, so that what is missing is told before training starts."""
+        """Load what the loss needs, so that what is missing is told before training starts."""
         super().init_weights()
+        # One process fetches and computes, the others find its files.
+        if get_rank() != 0:
+            barrier()
+        try:
+            self._load()
+        finally:  # the others must not wait for one that failed
+            if get_rank() == 0:
+                barrier()
+
+    def _load(self) -> None:
         _ = self.clip
 
     def to_rgb(self, images: Tensor) -> Tensor:
@@ -87,7 +97,8 @@ class ResidualGuidanceLoss(CLIPLoss):
 
     The residual vector is carried in the checkpoint with its target and provenance (buffers
     `vector`, `target`, `provenance`). It is computed, or read, when training starts; a checkpoint
-    that is loaded brings its own where none was computed, as in a test.
+    that is loaded brings its own where none was computed, as in a test. It is never learned, so a
+    copy of the model, as EMAHook makes it, shares this loss as it shares the CLIP.
 
     Args:
         residual: path of an .npz (`ResidualVector.save`), or folders to compute it from:
@@ -118,32 +129,22 @@ class ResidualGuidanceLoss(CLIPLoss):
         self.register_buffer("vector", torch.empty(0))
         self.register_buffer("target", torch.empty(()).fill_(torch.nan))
         self.register_buffer("provenance", torch.empty(0, dtype=torch.uint8))
+        self._fits_clip = False
 
-    def init_weights(self) -> None:
-        """Load the CLIP and the residual vector."""
-        super().init_weights()
-        if self.residual_source is not None:
-            # One process computes, the others find its cached embeddings.
-            if get_rank() != 0:
-                barrier()
-            self.set_residual(self._read_residual(self.residual_source))
-            if get_rank() == 0:
-                barrier()
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ResidualGuidanceLoss":
+        return self
 
-    def _read_residual(self, source: str | Mapping[str, Any]) -> ResidualVector:
+    def _load(self) -> None:
+        super()._load()
+        source = self.residual_source
         if isinstance(source, (str, Path)):
-            return ResidualVector.load(source)
-        return residual_from_folders(self.clip, **source)
+            self.set_residual(ResidualVector.load(source))
+        elif source is not None:
+            self.set_residual(residual_from_folders(self.clip, **source))
 
     def set_residual(self, residual: ResidualVector) -> None:
         """Guide with this vector from now on."""
-        clip = self.clip
-        if residual.provenance.clip_fingerprint != clip.fingerprint:
-            raise ValueError(
-                f"the residual vector was computed with the CLIP {residual.provenance.clip} "
-                f"({residual.provenance.clip_fingerprint}), but the loss uses {clip.name} "
-                f"({clip.fingerprint}); compute it anew from the folders, or name the same CLIP"
-            )
+        self._check_clip(residual.provenance)
         device = self.target.device
         self.vector = residual.vector.to(device)
         self.target = torch.tensor(residual.target, device=device)
@@ -163,16 +164,30 @@ class ResidualGuidanceLoss(CLIPLoss):
                 "folders well_lit and backlit) and call init_weights(), as MMEngine's Runner does, "
                 "or load a checkpoint that carries one"
             )
-        stored = json.loads(bytes(self.provenance.cpu().numpy()).decode())
-        return ResidualVector(self.vector.cpu(), float(self.target), Provenance(**stored))
+        origin = _read_provenance(self.provenance)
+        return ResidualVector(self.vector.cpu(), float(self.target), origin)
+
+    def _check_clip(self, origin: Provenance) -> None:
+        clip = self.clip
+        if origin.clip_fingerprint != clip.fingerprint:
+            raise ValueError(
+                f"the residual vector was computed with the CLIP {origin.clip} "
+                f"({origin.clip_fingerprint}), but the loss uses {clip.name} "
+                f"({clip.fingerprint}); compute it anew from the folders, or name the same CLIP"
+            )
+        self._fits_clip = True
 
     def forward(self, pred: Tensor, reference: Tensor | None = None) -> Tensor:
         """The weighted guidance of enhanced pictures (N, 3, H, W). Scalar.
 
         `reference` is not looked at.
+
+        Raises:
+            RuntimeError: there is no residual vector yet.
+            ValueError: a checkpoint brought the residual vector of another CLIP.
         """
-        if self.vector.numel() == 0:
-            _ = self.residual  # raises and says what to do
+        if not self._fits_clip:
+            self._check_clip(self.residual.provenance)
         embeddings = self.clip.embed(self.to_rgb(pred))
         return self.loss_weight * residual_guidance_loss(embeddings, self.vector, self.target)
 
@@ -183,23 +198,36 @@ class ResidualGuidanceLoss(CLIPLoss):
         """
         stored = state_dict.get(f"{prefix}vector")
         if stored is not None and self.vector.numel() == 0:
-            self.vector = torch.empty_like(stored, device=self.target.device)
-            self.provenance = torch.empty_like(
-                state_dict[f"{prefix}provenance"], device=self.target.device
-            )
+            device = self.target.device
+            self.vector = torch.empty_like(stored, device=device)
+            self.provenance = torch.empty_like(state_dict[f"{prefix}provenance"], device=device)
         elif stored is not None:
-            cosine = cosine_similarity(stored.to(self.vector), self.vector, dim=0).item()
-            if cosine < 1 - 1e-5:
-                print_log(
-                    "the residual vector of the config's photos differs from the checkpoint's "
-                    f"(cosine {cosine:.4f}): training goes on with the config's",
-                    "current",
-                    logging.WARNING,
-                )
+            if stored.numel():
+                self._compare(stored, state_dict[f"{prefix}provenance"])
             # The config's stands in for the checkpoint's, whose shape may be another.
             for name in ("vector", "target", "provenance"):
                 state_dict[f"{prefix}{name}"] = getattr(self, name)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _compare(self, vector: Tensor, provenance: Tensor) -> None:
+        """Say how a checkpoint's vector differs from the one in use, if it does."""
+        theirs, ours = _read_provenance(provenance), _read_provenance(self.provenance)
+        if vector.shape != self.vector.shape or theirs.clip_fingerprint != ours.clip_fingerprint:
+            difference = f"is of another CLIP ({theirs.clip}, {len(vector)} components)"
+        else:
+            cosine = cosine_similarity(vector.to(self.vector), self.vector, dim=0).item()
+            if cosine >= 1 - 1e-5:
+                return
+            difference = f"differs from the config's (cosine {cosine:.4f})"
+        print_log(
+            f"the checkpoint's residual vector {difference}: the config's is used",
+            "current",
+            logging.WARNING,
+        )
+
+
+def _read_provenance(stored: Tensor) -> Provenance:
+    return Provenance(**json.loads(bytes(stored.cpu().numpy()).decode()))
 
 
 @MODELS.register_module()
@@ -232,6 +260,10 @@ class CLIPIdentityLoss(CLIPLoss):
                 f"layer_weights: got {len(layer_weights)}, expected 5: the stem and four stages"
             )
         self.layer_weights = tuple(layer_weights)
+
+    def _load(self) -> None:
+        super()._load()
+        _ = self.clip.stages  # not every CLIP has them
 
     def forward(self, pred: Tensor, reference: Tensor) -> Tensor:
         """The weighted loss between (N, 3, H, W) enhanced and reference pictures. Scalar."""

@@ -1,4 +1,6 @@
 import copy
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from PIL import Image
 
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
+from rave_mm.clip.weights import BUNDLED_FOLDER
 from rave_mm.functional import identity_loss
 
 
@@ -53,8 +56,8 @@ def test_five_feature_maps_halve_in_size(bundled: FrozenCLIP, images: torch.Tens
     assert float(identity_loss(maps, maps, (1, 1, 1, 1, 1))) == 0
 
 
-def test_vision_transformer_has_no_stages(openai_files: Path, images: torch.Tensor) -> None:
-    clip = FrozenCLIP("ViT-B-32", str(openai_files / "clip_vit.pt"))
+def test_vision_transformer_has_no_stages(reference: Path, images: torch.Tensor) -> None:
+    clip = FrozenCLIP("openai", str(reference / "clip_vit.pt"))
     with pytest.raises(TypeError, match="VisionTransformer.*needs the stages of a ModifiedResNet"):
         clip.feature_maps(images)
 
@@ -63,6 +66,14 @@ def test_loaded_once_and_shared_by_copies() -> None:
     assert load_clip() is load_clip()
     holder = {"clip": load_clip()}
     assert copy.deepcopy(holder)["clip"] is load_clip()
+
+
+def test_one_setting_is_one_clip_however_it_is_spelled() -> None:
+    one = load_clip()
+    assert load_clip("lighting-clip") is one
+    assert load_clip(precision="float32", model="lighting-clip") is one
+    assert load_clip(antialias=False, pretrained=None) is one
+    assert load_clip(antialias=True) is not one
 
 
 def test_autocast_around_it_does_not_change_it(bundled: FrozenCLIP, images: torch.Tensor) -> None:
@@ -98,9 +109,26 @@ def test_photo_preprocessing_is_open_clips_own(bundled: FrozenCLIP) -> None:
     torch.testing.assert_close(bundled.prepare_photo(photo), expected)
 
 
-def test_fingerprint_tells_models_apart(bundled: FrozenCLIP, openai_files: Path) -> None:
-    other = FrozenCLIP("RN50", str(openai_files / "clip_resnet.pt"))
+def test_fingerprint_tells_models_apart(bundled: FrozenCLIP, reference: Path) -> None:
+    other = FrozenCLIP("openai", str(reference / "clip_resnet.pt"))
     assert bundled.fingerprint == FrozenCLIP().fingerprint != other.fingerprint
+
+
+def test_a_models_own_preprocessing_is_used_and_told(bundled: FrozenCLIP, tmp_path: Path) -> None:
+    """As SigLIP's: the whole photo, its aspect ratio not kept."""
+    shutil.copytree(BUNDLED_FOLDER, tmp_path / "clip")
+    config = tmp_path / "clip/open_clip_config.json"
+    settings = json.loads(config.read_text())
+    settings["preprocess_cfg"] |= {"resize_mode": "squash", "interpolation": "bilinear"}
+    config.write_text(json.dumps(settings))
+    other = FrozenCLIP(f"local-dir:{tmp_path / 'clip'}")
+    photo = Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (130, 200, 3), dtype=np.uint8)
+    )
+    small = np.asarray(photo.resize((96, 96), Image.Resampling.BILINEAR), np.float32) / 255
+    expected = torch.from_numpy((small - other.mean) / other.std).permute(2, 0, 1).float()
+    torch.testing.assert_close(other.prepare_photo(photo), expected, atol=1e-5, rtol=1e-5)
+    assert other.fingerprint != bundled.fingerprint
 
 
 def test_texts_are_embedded_in_the_same_space(bundled: FrozenCLIP) -> None:

@@ -40,10 +40,11 @@ def test_harmed_photos_are_not_called_well_lit(report: dict[str, Any]) -> None:
         assert share <= 0.1, f"{harm}: {share:.0%} of the photographs are called well-lit"
 
 
-def test_harmed_photos_are_no_goal_of_the_guidance(report: dict[str, Any]) -> None:
-    """The guidance pulls towards the target: nothing harmed may lie nearer to it than well-lit."""
-    projections = dict(report["projections"])
-    target = projections.pop("target")
-    well_lit = abs(projections.pop("well-lit") - target)
-    for name, projection in projections.items():
-        assert abs(projection - target) > well_lit, f"{name} lies nearer to the target"
+def test_nothing_lies_nearer_to_the_goal_of_the_guidance_than_well_lit(
+    report: dict[str, Any],
+) -> None:
+    """An enhancer finds any hole: what is harmed or over-brightened must cost more."""
+    guidance = dict(report["guidance"])
+    well_lit = guidance.pop("well-lit")
+    for name, loss in guidance.items():
+        assert loss > well_lit, f"{name} costs {loss}, well-lit {well_lit}"

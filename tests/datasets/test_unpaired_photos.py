@@ -1,14 +1,18 @@
 """Two folders that have nothing to do with each other."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mmagic.registry import DATASETS
+from mmengine.logging import MMLogger
 from PIL import Image
 
+from rave_mm.datasets.transforms import LoadPhoto
 from rave_mm.datasets.unpaired_photos import UnpairedPhotos
+from rave_mm.image_files import UnreadablePhotoError
 
 
 @pytest.fixture
@@ -74,6 +78,51 @@ def test_lazy_initialisation(root):
     dataset = UnpairedPhotos(backlit="backlit", well_lit="div2k", data_root=root, lazy_init=True)
     assert dataset.well_lit_photos == []
     assert dataset.get_data_info(0)["ref_path"]
+
+
+@pytest.fixture
+def damaged(root):
+    """The same folders, with a file that is no photo in each."""
+    (Path(root) / "backlit" / "broken.jpg").write_bytes(b"no picture")
+    (Path(root) / "div2k" / "empty.png").touch()
+    return root
+
+
+def test_all_unreadable_photos_are_named_at_the_start(damaged):
+    with pytest.raises(ValueError, match="2 of 10 photographs cannot be read") as raised:
+        UnpairedPhotos(backlit="backlit", well_lit="div2k", data_root=damaged)
+    assert re.search(r"backlit/broken.jpg: not a picture.*\n.*div2k/empty.png", str(raised.value))
+    assert "on_unreadable='skip'" in str(raised.value)
+
+
+def test_unreadable_photos_can_be_skipped_and_are_counted(damaged, capsys):
+    MMLogger.get_instance("skipped-photos")  # one that writes to where capsys looks
+    dataset = UnpairedPhotos(
+        backlit="backlit", well_lit="div2k", data_root=damaged, on_unreadable="skip"
+    )
+    assert "2 of 10 photographs cannot be read and were skipped" in "".join(capsys.readouterr())
+    assert len(dataset) == 3
+    assert "empty.png" not in draws(dataset, times=100)
+
+
+def test_skipping_all_photos_is_an_error(root):
+    for path in (Path(root) / "div2k").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"(?s)5 of 8 photographs .*1\.png.*in each folder"):
+        UnpairedPhotos(backlit="backlit", well_lit="div2k", data_root=root, on_unreadable="skip")
+
+
+def test_a_cut_photo_with_a_good_header_is_named_when_it_is_loaded(root):
+    path = Path(root) / "backlit" / "b.PNG"
+    path.write_bytes(path.read_bytes()[:45])  # within the pixels
+    dataset = UnpairedPhotos(backlit="backlit", data_root=root, pipeline=[LoadPhoto(key="img")])
+    with pytest.raises(UnreadablePhotoError, match="backlit/b.PNG"):
+        dataset[1]
+
+
+def test_an_unknown_choice_for_unreadable_photos_is_refused(root):
+    with pytest.raises(ValueError, match="on_unreadable: got 'ignore', expected one of error, ski"):
+        UnpairedPhotos(backlit="backlit", data_root=root, on_unreadable="ignore")
 
 
 def test_a_missing_folder_is_named(root):

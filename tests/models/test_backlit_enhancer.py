@@ -1,12 +1,16 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
+from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader, Dataset
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.functional import apply_light_map
@@ -135,3 +139,52 @@ def test_without_losses_it_enhances_but_does_not_train() -> None:
     assert model(torch.rand(1, 3, 9, 7)).shape == (1, 3, 9, 7)
     with pytest.raises(RuntimeError, match="built without losses"):
         model(torch.rand(1, 3, 9, 7), mode="loss")
+
+
+class FewPhotos(Dataset[dict[str, Any]]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {key: values[0] for key, values in batch(1).items()}
+
+
+@pytest.mark.parametrize("settings", [{}, {"begin_iter": 2}], ids=["at once", "later"])
+def test_an_averaged_model_is_trained_saved_and_resumed(
+    settings: dict[str, int], model: BacklitEnhancer, tmp_path: Path
+) -> None:
+    """EMAHook copies the model before the residual vector is known."""
+    guidance = model.losses["guidance"]
+    assert isinstance(guidance, ResidualGuidanceLoss)
+    guidance.residual.save(tmp_path / "residual.npz")
+    terms = {"guidance": {"type": "ResidualGuidanceLoss", "residual": tmp_path / "residual.npz"}}
+
+    def train(iterations: int, resume: bool) -> dict[str, Any]:
+        runner = Runner(
+            model={
+                "type": "BacklitEnhancer",
+                "generator": {"type": "LightMapUNet", "start": "identity"},
+                "losses": terms,
+                "data_preprocessor": PREPROCESSOR,
+            },
+            work_dir=str(tmp_path / "run"),
+            train_dataloader=DataLoader(FewPhotos(), batch_size=2, collate_fn=pseudo_collate),
+            train_cfg={"type": "IterBasedTrainLoop", "max_iters": iterations},
+            optim_wrapper={"type": "OptimWrapper", "optimizer": {"type": "Adam", "lr": 1e-3}},
+            custom_hooks=[{"type": "EMAHook", **settings}],
+            default_hooks={"checkpoint": {"type": "CheckpointHook", "by_epoch": False}},
+            resume=resume,
+            default_scope="mmagic",
+            experiment_name=f"{tmp_path.name}-{iterations}",
+            log_level="ERROR",
+        )
+        runner.train()
+        return torch.load(tmp_path / f"run/iter_{iterations}.pth", weights_only=True)
+
+    for saved in (train(2, resume=False), train(4, resume=True)):
+        for weights in (
+            {k.removeprefix("module."): v for k, v in saved["ema_state_dict"].items()},
+            saved["state_dict"],
+        ):
+            torch.testing.assert_close(weights["losses.guidance.vector"], guidance.vector)
+            assert weights["losses.guidance.target"] == guidance.target

@@ -1,4 +1,7 @@
 import copy
+import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from mmagic.registry import MODELS
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.clip.encoder import load_clip
+from rave_mm.models import losses
 from rave_mm.models.losses import CLIPIdentityLoss, ResidualGuidanceLoss
 from rave_mm.residual import Provenance, ResidualVector
 
@@ -32,18 +36,23 @@ def guidance() -> ResidualGuidanceLoss:
     return loss
 
 
-def reference_clip(openai_files: Path, tower: str) -> dict[str, str]:
-    return {
-        "model": "ViT-B-32" if tower == "vit" else "RN50",
-        "pretrained": str(openai_files / f"clip_{tower}.pt"),
-    }
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the losses say."""
+    said: list[str] = []
+    monkeypatch.setattr(losses, "print_log", lambda message, *_: said.append(message))
+    return said
+
+
+def reference_clip(reference: Path, tower: str) -> dict[str, str]:
+    return {"model": "openai", "pretrained": str(reference / f"clip_{tower}.pt")}
 
 
 def test_golden_guidance_and_gradient(
-    openai_files: Path, reference_losses: dict[str, np.ndarray]
+    reference: Path, reference_losses: dict[str, np.ndarray]
 ) -> None:
     golden = reference_losses
-    loss = ResidualGuidanceLoss(clip=reference_clip(openai_files, "vit"))
+    loss = ResidualGuidanceLoss(clip=reference_clip(reference, "vit"))
     vector = torch.from_numpy(golden["residual"][0])
     loss.set_residual(
         ResidualVector(vector, float(golden["target"]), provenance(loss.clip.fingerprint))
@@ -60,13 +69,13 @@ def test_golden_guidance_and_gradient(
     [("identity", (1, 1, 1, 1, 0.5)), ("reconstruction", (1, 1, 1, 1, 1))],
 )
 def test_golden_identity_and_gradient(
-    openai_files: Path,
+    reference: Path,
     reference_losses: dict[str, np.ndarray],
     name: str,
     layer_weights: tuple[float, ...],
 ) -> None:
     golden = reference_losses
-    loss = CLIPIdentityLoss(layer_weights, clip=reference_clip(openai_files, "resnet"))
+    loss = CLIPIdentityLoss(layer_weights, clip=reference_clip(reference, "resnet"))
     enhanced = torch.from_numpy(golden["enhanced"]).requires_grad_()
     value = loss(enhanced, torch.from_numpy(golden["backlit"]))
     value.backward()
@@ -120,13 +129,74 @@ def test_checkpoint_carries_the_residual(guidance: ResidualGuidanceLoss) -> None
 
 
 def test_configs_residual_stays_when_a_checkpoint_has_another(
-    guidance: ResidualGuidanceLoss, capsys: pytest.CaptureFixture[str]
+    guidance: ResidualGuidanceLoss, log: list[str]
 ) -> None:
     other = ResidualGuidanceLoss()
     other.set_residual(bundled_residual(seed=1))
     before = guidance.vector.clone()
     guidance.load_state_dict(other.state_dict())
     torch.testing.assert_close(guidance.vector, before)
+    (message,) = log
+    assert re.search(
+        r"differs from the config's \(cosine -?0\.\d+\): the config's is used", message
+    )
+
+
+@pytest.mark.parametrize("width", [256, 64])
+def test_configs_residual_stays_when_a_checkpoint_is_of_another_clip(
+    guidance: ResidualGuidanceLoss, log: list[str], width: int
+) -> None:
+    before = guidance.vector.clone()
+    guidance.load_state_dict(foreign_state(width))
+    torch.testing.assert_close(guidance.vector, before)
+    (message,) = log
+    assert f"is of another CLIP (a CLIP, {width} components): the config's is used" in message
+
+
+def test_the_same_residual_is_taken_in_silence(
+    guidance: ResidualGuidanceLoss, log: list[str]
+) -> None:
+    guidance.load_state_dict(guidance.state_dict())
+    guidance.load_state_dict(ResidualGuidanceLoss().state_dict())  # one that has none
+    assert not log
+    assert guidance.residual.target == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("width", [256, 64])
+def test_a_checkpoints_residual_of_another_clip_is_refused_at_the_first_step(width: int) -> None:
+    loss = ResidualGuidanceLoss()
+    loss.load_state_dict(foreign_state(width))
+    with pytest.raises(ValueError, match=r"computed with the CLIP a CLIP \(f00d\), but the loss"):
+        loss(torch.rand(1, 3, 8, 8))
+
+
+def test_the_clip_is_checked_once(
+    guidance: ResidualGuidanceLoss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = ResidualGuidanceLoss()
+    fresh.load_state_dict(guidance.state_dict())
+    fresh(torch.rand(1, 3, 8, 8))
+    monkeypatch.setattr(fresh, "_check_clip", lambda _: pytest.fail("was checked again"))
+    fresh(torch.rand(1, 3, 8, 8))
+
+
+def foreign_state(width: int) -> dict[str, torch.Tensor]:
+    """A checkpoint with the residual vector of another CLIP."""
+    other = ResidualGuidanceLoss()
+    other.set_residual(bundled_residual())
+    origin = json.dumps(asdict(provenance("f00d"))).encode()
+    return other.state_dict() | {
+        "vector": torch.ones(width) / width**0.5,
+        "provenance": torch.frombuffer(bytearray(origin), dtype=torch.uint8),
+    }
+
+
+def test_a_copy_shares_the_residual(guidance: ResidualGuidanceLoss) -> None:
+    """A copy of the model that is made before the vector is known, as EMAHook's, has it later."""
+    model = torch.nn.ModuleDict({"guidance": ResidualGuidanceLoss()})
+    average: Any = copy.deepcopy(model)
+    model.load_state_dict(torch.nn.ModuleDict({"guidance": guidance}).state_dict())
+    torch.testing.assert_close(average["guidance"].vector, guidance.vector)
 
 
 def test_without_residual_it_says_what_to_do() -> None:
@@ -138,6 +208,55 @@ def test_residual_of_another_clip_is_refused() -> None:
     loss = ResidualGuidanceLoss()
     with pytest.raises(ValueError, match=r"computed with the CLIP a CLIP \(f00d\)"):
         loss.set_residual(ResidualVector(torch.ones(256) / 16, 0.1, provenance("f00d")))
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The order of what `init_weights` does."""
+    done: list[str] = []
+
+    def load(**_: Any) -> Any:
+        done.append("load the CLIP")
+        return load_clip()
+
+    def compute(*_: Any, **__: Any) -> ResidualVector:
+        done.append("compute the residual")
+        return bundled_residual()
+
+    monkeypatch.setattr(losses, "load_clip", load)
+    monkeypatch.setattr(losses, "residual_from_folders", compute)
+    monkeypatch.setattr(ResidualGuidanceLoss, "_check_clip", lambda *_: None)
+    monkeypatch.setattr(losses, "barrier", lambda: done.append("meet"))
+    return done
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_process_loads_and_the_others_wait(
+    rank: int, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "get_rank", lambda: rank)
+    ResidualGuidanceLoss({"well_lit": "w", "backlit": "b"}).init_weights()
+    assert steps.count("meet") == 1
+    assert steps.index("meet") == (0 if rank else len(steps) - 1)
+    assert {"load the CLIP", "compute the residual"} < set(steps)
+
+
+def test_the_others_do_not_wait_for_a_process_that_failed(
+    steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: Any) -> None:
+        raise FileNotFoundError("no weights")
+
+    monkeypatch.setattr(losses, "load_clip", fail)
+    with pytest.raises(FileNotFoundError, match="no weights"):
+        CLIPIdentityLoss().init_weights()
+    assert steps == ["meet"]
+
+
+def test_identity_needs_stages_when_training_starts(reference: Path) -> None:
+    loss = CLIPIdentityLoss(clip=reference_clip(reference, "vit"))
+    with pytest.raises(TypeError, match="the identity loss needs the stages of a ModifiedResNet"):
+        loss.init_weights()
 
 
 def test_residual_is_read_from_a_file_when_training_starts(tmp_path: Path) -> None:

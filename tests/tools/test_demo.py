@@ -1,0 +1,63 @@
+"""The parts of tools/demo.py; .ci/run runs the whole of it in its tiny setting."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from rave_mm.image_files import read_photo, write_photo
+
+TOOL = Path(__file__).parents[2] / "tools" / "demo.py"
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    (tmp_path / "data/demo").mkdir(parents=True)
+    (tmp_path / "data/demo/manifest.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    spec = importlib.util.spec_from_file_location("demo", TOOL)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_run_goes_on_with_its_own_checkpoints_alone(demo: ModuleType) -> None:
+    work_dir = Path("work_dirs/demo")
+    demo.claim(work_dir, seed=0, tiny=False)
+    (work_dir / "iter_100.pth").write_bytes(b"")
+    demo.claim(work_dir, seed=0, tiny=False)
+    for seed, tiny in ((1, False), (0, True)):
+        with pytest.raises(SystemExit, match="work_dirs/demo holds a run of other settings"):
+            demo.claim(work_dir, seed, tiny)
+    Path("data/demo/manifest.json").write_text('{"size": 1}')
+    with pytest.raises(SystemExit, match="other settings"):
+        demo.claim(work_dir, seed=0, tiny=False)
+
+
+def test_what_somebody_else_left_is_not_taken_over(demo: ModuleType) -> None:
+    Path("mine").mkdir()
+    Path("mine/iter_9.pth").write_bytes(b"")
+    with pytest.raises(SystemExit, match="mine holds a run of other settings"):
+        demo.claim(Path("mine"), seed=0, tiny=False)
+
+
+def test_contact_sheet_stacks_the_rows(demo: ModuleType, tmp_path: Path) -> None:
+    rows = []
+    for name, colour in (("a", (200, 10, 10)), ("b", (10, 10, 200))):
+        rows.append(tmp_path / f"{name}.png")
+        write_photo(rows[-1], np.full((10, 96, 3), colour, np.uint8))
+    demo.contact_sheet(rows, tmp_path / "sheet.png")
+    sheet = read_photo(tmp_path / "sheet.png")
+    assert sheet.shape == (24 + 2 * (120 + 4), 1152, 3)
+    np.testing.assert_array_equal(sheet[24 + 60, 600], (200, 10, 10))
+    np.testing.assert_array_equal(sheet[24 + 124 + 60, 600], (10, 10, 200))
+
+
+def test_table_has_the_figures(demo: ModuleType) -> None:
+    summary = {"psnr": 16.5, "psnr_input": 14.25, "ssim": 0.8, "ssim_input": 0.7}
+    lines = demo.table(summary).split("\n")
+    assert lines[1].split() == ["input", "14.25", "0.700"]
+    assert lines[2].split() == ["RAVE", "16.50", "0.800"]
