@@ -18,7 +18,7 @@ model = dict(
             residual=dict(well_lit=demo + "train/well-lit", backlit=demo + "train/backlit"),
             loss_weight=10.0,
         ),
-        identity=dict(type="CLIPIdentityLoss", loss_weight=1.0),
+        identity=dict(type="CLIPIdentityLoss", loss_weight=2.0),
     ),
 )
 
