@@ -144,6 +144,22 @@ def read_photo(path: Path | str) -> np.ndarray:
             return np.ascontiguousarray(_upright(np.array(colours.convert("RGB")), orientation))
 
 
+def read_photo_8_bit(path: Path | str) -> np.ndarray:
+    """Read a photograph as :func:`read_photo` does, reduced to uint8 where the file has 16 bits."""
+    photo = read_photo(path)
+    return photo if photo.dtype == np.uint8 else np.round(photo / 257).astype(np.uint8)
+
+
+def check_on_unreadable(value: str) -> None:
+    """Refuse what is neither of the two ways to treat photographs that cannot be read.
+
+    Raises:
+        ValueError: ``value`` is not "error" or "skip".
+    """
+    if value not in ("error", "skip"):
+        raise ValueError(f"on_unreadable: got {value!r}, expected one of error, skip")
+
+
 def photo_size(path: Path | str) -> tuple[int, int]:
     """Read a photograph's upright size from its header, without decoding it.
 

@@ -25,9 +25,13 @@ from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.functional import residual_vector
-from rave_mm.image_files import UnreadablePhotoError, list_photos, read_photo
+from rave_mm.image_files import (
+    UnreadablePhotoError,
+    check_on_unreadable,
+    list_photos,
+    read_photo_8_bit,
+)
 
-UNREADABLE = ("error", "skip")
 _BATCH = 64
 
 
@@ -116,11 +120,9 @@ class _PreparedPhotos(Dataset[NDArray[np.float32] | str]):
 
     def __getitem__(self, index: int) -> NDArray[np.float32] | str:
         try:
-            photo = read_photo(self.paths[index])
+            photo = read_photo_8_bit(self.paths[index])
         except UnreadablePhotoError as error:
             return str(error)
-        if photo.dtype == np.uint16:
-            photo = np.round(photo / 257).astype(np.uint8)
         return self.prepare(Image.fromarray(photo)).numpy()
 
 
@@ -184,10 +186,7 @@ def residual_from_folders(
         FileNotFoundError, ValueError: folders without photos, photos that cannot be read (those of
             both folders are named), or equal means.
     """
-    if on_unreadable not in UNREADABLE:
-        raise ValueError(
-            f"on_unreadable: got {on_unreadable!r}, expected one of {', '.join(UNREADABLE)}"
-        )
+    check_on_unreadable(on_unreadable)
     photos = [list_photos(Path(folder)) for folder in (well_lit, backlit)]
     positive, negative = (embed_photos(clip, paths) for paths in photos)
     unreadable = positive.unreadable + negative.unreadable

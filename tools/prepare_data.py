@@ -33,6 +33,7 @@ from rave_mm.image_files import (
     list_photos,
     pair_by_stem,
     read_photo,
+    read_photo_8_bit,
     write_photo,
 )
 
@@ -84,7 +85,7 @@ def make_demo(
     def fill(folder: Path) -> None:
         places = _pip_folders(chosen)
         for entry in tqdm(chosen, desc="demo photographs", unit="photo"):
-            photo = _reduced(_read_8_bit(_file(entry, places)), size, max)
+            photo = _reduced(read_photo_8_bit(_file(entry, places)), size, max)
             backlit_folder, well_lit_folder = DEMO_FOLDERS[entry["split"]]
             versions = variants if entry["split"] == "train" else 1
             for version in range(versions):
@@ -123,7 +124,7 @@ def make_lighting_clip(out: Path, debs: Path | None = None, force: bool = False)
         with _debian_folders(chosen, debs) as unpacked:
             places |= unpacked
             for entry in tqdm(chosen, desc="lighting CLIP photographs", unit="photo"):
-                photo = _reduced(_read_8_bit(_file(entry, places)), CLIP_SHORT_SIDE, min)
+                photo = _reduced(read_photo_8_bit(_file(entry, places)), CLIP_SHORT_SIDE, min)
                 _write(folder / entry["split"] / f"{entry['id']}.png", photo)
 
     return _build(out, parameters, chosen, fill, force)
@@ -263,11 +264,6 @@ def _file(entry: Entry, places: dict[str, Path]) -> Path:
             f"expected it in {package.get('requirement', 'the version of Debian 12')}"
         )
     return path
-
-
-def _read_8_bit(path: Path) -> np.ndarray:
-    photo = read_photo(path)
-    return photo if photo.dtype == np.uint8 else np.round(photo / 257).astype(np.uint8)
 
 
 def _reduced(photo: np.ndarray, limit: int, side: Callable[[tuple[int, ...]], int]) -> np.ndarray:

@@ -151,19 +151,15 @@ class FrozenCLIP:
         return open_clip.SimpleTokenizer(context_length=self._model.context_length)
 
     def _prepare(self, images: Tensor) -> Tensor:
-        self._move_to(images.device)
         return clip_input(
             images.float(), self.image_size, self.mean, self.std, antialias=self.antialias
         )
 
-    def _move_to(self, device: torch.device) -> None:
-        if self._model.logit_scale.device != device:
-            self._model.to(device)
-
     @contextmanager
     def _at_precision(self, images: Tensor) -> Iterator[None]:
-        """The precision holds whatever autocast the training around it has."""
-        self._move_to(images.device)
+        """Go where the images are; the precision holds inside any autocast of the training."""
+        if self._model.logit_scale.device != images.device:
+            self._model.to(images.device)
         enabled = self.precision == "bfloat16"
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
             yield

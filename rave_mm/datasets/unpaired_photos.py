@@ -10,9 +10,12 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.logging import print_log
 
-from rave_mm.image_files import UnreadablePhotoError, list_photos, photo_size
-
-UNREADABLE = ("error", "skip")
+from rave_mm.image_files import (
+    UnreadablePhotoError,
+    check_on_unreadable,
+    list_photos,
+    photo_size,
+)
 
 
 @DATASETS.register_module()
@@ -61,10 +64,7 @@ class UnpairedPhotos(BaseDataset):
         lazy_init: bool = False,
         on_unreadable: str = "error",
     ) -> None:
-        if on_unreadable not in UNREADABLE:
-            raise ValueError(
-                f"on_unreadable: got {on_unreadable!r}, expected one of {', '.join(UNREADABLE)}"
-            )
+        check_on_unreadable(on_unreadable)
         self.on_unreadable = on_unreadable
         folders = {"img": backlit} if well_lit is None else {"img": backlit, "ref": well_lit}
         self.well_lit_photos: list[str] = []
