@@ -10,8 +10,6 @@ The same seed on the same machine gives the same weights.
 import argparse
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,47 +52,37 @@ PREPROCESSING = {
     "interpolation": "bicubic",
     "resize_mode": "shortest",
 }
+STEPS = 4200
+LEARNING_RATE = 1.5e-3
 LOGIT_SCALE = 10.0
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A stretch of training with a learning rate that rises and falls."""
-
-    steps: int
-    learning_rate: float
-    extra_casts: float
-    """Share of lessons about colour casts, beside the usual: warm casts are learned last."""
-
-
-STAGES = (Stage(3000, 1.5e-3, 0.0), Stage(1200, 5e-4, 0.3))
-
-
 class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
-    """The lessons of a stage, numbered through all stages.
+    """`count` lessons, numbered; lesson 2k and 2k + 1 show the same scene.
 
-    Lesson number i is drawn from a generator seeded with (seed, i), so workers do not change the
-    lessons.
+    What the photo shows then cannot explain what is said of the light. Each lesson's generator is
+    seeded with its number, so workers do not change the lessons.
     """
 
-    def __init__(self, folder: Path, numbers: range, seed: int, extra_casts: float) -> None:
+    def __init__(self, folder: Path, count: int, seed: int) -> None:
         listed = {p["id"]: p["content"] for p in json.loads(PHOTOGRAPHS.read_text())["photographs"]}
         paths = list_photos(folder)
         self.photos = [read_photo(path) for path in paths]
         self.contents = sorted(set(listed.values()))
         self.content = [self.contents.index(listed[path.stem]) for path in paths]
-        self.numbers, self.seed, self.extra_casts = numbers, seed, extra_casts
+        self.count, self.seed = count, seed
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return self.count
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        number = self.numbers[index]
-        which = number % len(self.photos)
-        rng = np.random.default_rng([self.seed, number])
-        other = self.photos[int(rng.integers(len(self.photos)))]
-        drawn = lesson(self.photos[which], other, IMAGE_SIZE, rng, self.extra_casts)
+        pair = index // 2
+        which = pair % len(self.photos)
+        scene = np.random.default_rng([self.seed, 0, pair])
+        other = self.photos[int(scene.integers(len(self.photos)))]
+        rng = np.random.default_rng([self.seed, 1, index])
+        drawn = lesson(self.photos[which], other, IMAGE_SIZE, scene, rng)
         image = torch.from_numpy(drawn.image).permute(2, 0, 1)
         content = self.content[which] if drawn.has_content else -1
         return image, torch.from_numpy(drawn.label), content
@@ -134,22 +122,13 @@ def contrastive_loss(
     return about_light + 0.5 * (to_text + to_image)
 
 
-def train(folder: Path, batch: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
+def train(folder: Path, steps: int, batch: int, seed: int) -> CLIP:
     """Train on the photographs of a folder and return the model in eval mode."""
     torch.manual_seed(seed)
     model = CLIP(**ARCHITECTURE).to(memory_format=torch.channels_last)
-    first = 0
-    for stage in stages:
-        numbers = range(first, first + stage.steps * batch)
-        train_stage(model, stage, Lessons(folder, numbers, seed, stage.extra_casts), batch)
-        first = numbers.stop
-    return model.eval()
-
-
-def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None:
-    """Train a model in place."""
-    tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
+    lessons = Lessons(folder, steps * batch, seed)
     loader = DataLoader(lessons, batch, num_workers=1, prefetch_factor=8)
+    tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
     light_tokens = tokenizer(list(CAPTIONS))
     full_tokens = torch.stack(
         [tokenizer([with_content(c, s) for c in CAPTIONS]) for s in [*lessons.contents, "nothing"]]
@@ -159,11 +138,11 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=stage.learning_rate,
+        lr=LEARNING_RATE,
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, stage.learning_rate, total_steps=stage.steps, pct_start=0.1
+        optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.1
     )
     mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
     # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
@@ -177,17 +156,11 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
         tokens = torch.cat([light_tokens, full_tokens[contents, drawn]])
         encoded = normalize(model.encode_text(tokens), dim=-1)
         images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
-        loss = contrastive_loss(
-            images,
-            encoded[: len(CAPTIONS)],
-            encoded[len(CAPTIONS) :],
-            labels,
-            contents,
-            drawn,
-        )
+        captions, texts = encoded[: len(CAPTIONS)], encoded[len(CAPTIONS) :]
+        loss = contrastive_loss(images, captions, texts, labels, contents, drawn)
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"
+                f"loss is {loss.item()} at step {progress.n}; lower LEARNING_RATE"
             )
         optimizer.zero_grad()
         loss.backward()
@@ -195,6 +168,7 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
         schedule.step()
         average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
         progress.set_postfix(loss=f"{average:.3f}")
+    return model.eval()
 
 
 def save(model: nn.Module, folder: Path) -> None:
@@ -224,13 +198,12 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
     )
-    parser.add_argument("--steps", type=int, help="of each stage, to try it out (default: all)")
+    parser.add_argument("--steps", type=int, default=STEPS, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.time()
-    stages = [replace(stage, steps=arguments.steps or stage.steps) for stage in STAGES]
-    model = train(arguments.photos / "train", arguments.batch, arguments.seed, stages)
+    model = train(arguments.photos / "train", arguments.steps, arguments.batch, arguments.seed)
     save(model, arguments.out)
     figures = lighting_report(FrozenCLIP(f"local-dir:{arguments.out}"), arguments.photos / "test")
     figures["minutes"] = round((time.time() - started) / 60, 1)

@@ -95,8 +95,10 @@ def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[s
     Returns:
         `photographs`; `accuracy` over all and by class (each picture is given the class whose
         nearest caption is nearest); `harmed`: for each harm, the share of photographs called
-        well-lit among all captions; and `guidance`: RAVE's guidance loss, by class and harm, with
-        the residual vector of these photographs; it should be least where they are well-lit.
+        well-lit among all captions; `farther`: for each class and harm, the share of pictures that
+        are less "a well-lit photo" than the photograph they were made from; and `guidance`: RAVE's
+        guidance loss, by class and harm, with the residual vector of these photographs; it should
+        be least where they are well-lit.
     """
     photos = [read_photo(path) for path in list_photos(folder)]
     rng = np.random.default_rng(0)
@@ -112,12 +114,21 @@ def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[s
     harmed = [harmed_versions(photo, rng) for photo in photos]
     by_harm = {name: _embed(clip, [pictures[name] for pictures in harmed]) for name in harmed[0]}
     well_lit = CAPTIONS.index("a well-lit photo")
+    # `relit` holds all versions of a photograph one after the other, `harmed` one of each.
+    scores = {name: e @ all_captions[well_lit] for name, e in (by_class | by_harm).items()}
+    own = scores.pop("well-lit")
     return {
         "photographs": len(photos),
         "accuracy": {"all": round(sum(accuracy.values()) / len(accuracy), 4), **accuracy},
         "harmed": {
             name: round(((e @ all_captions.T).argmax(1) == well_lit).float().mean().item(), 4)
             for name, e in by_harm.items()
+        },
+        "farther": {
+            name: round(
+                (score < (own if name in by_class else own[::versions])).float().mean().item(), 4
+            )
+            for name, score in scores.items()
         },
         "guidance": {
             name: round((e @ vector - target).square().mean().item(), 4)

@@ -48,7 +48,10 @@ HARMS = (
     "a blank black picture",
     "a blank picture of one colour",
     "a picture of noise",
+    "a negative of a photo",
 )
+#: How often a lesson is harmed in each way; the others are about light alone.
+HARM_SHARES = {"blank": 0.05, "cast": 0.26, "contrast": 0.14, "patches": 0.08, "negative": 0.03}
 
 
 def lighting_caption(foreground: int, background: int) -> str:
@@ -174,7 +177,7 @@ def _cast(
     stops = np.full(3, -0.9 * severity, np.float32)
     stops[[hue] if hue < 3 else [c for c in range(3) if c != hue - 3]] = 0.5 * severity
     return linear_to_srgb(srgb_to_linear(srgb) * np.exp2(stops)), harm_label(
-        HARMS[hue], severity, label
+        HARMS[hue], min(1.0, 1.25 * severity), label
     )
 
 
@@ -224,8 +227,8 @@ def lesson(
     photo: NDArray[np.uint8],
     other: NDArray[np.uint8],
     size: int,
+    scene: np.random.Generator,
     rng: np.random.Generator,
-    extra_casts: float = 0.0,
 ) -> Lesson:
     """Draw one lesson from a well-lit photo.
 
@@ -233,26 +236,30 @@ def lesson(
         photo: (H, W, 3) RGB, uint8.
         other: another such photo, which at times lends a foreground.
         size: side of the picture in pixels.
-        rng: every random choice comes from it.
-        extra_casts: share of lessons that are about a colour cast, beside the usual 12%.
+        scene: draws the crop and its foreground; the same state gives the same scene.
+        rng: draws the light and the harm.
     """
-    about_cast = extra_casts > 0 and rng.random() < extra_casts
-    kind = rng.uniform(0.06, 0.13) if about_cast else rng.random()
-    if kind < 0.06:
+    harm = rng.choice(
+        ["none", *HARM_SHARES], p=[1 - sum(HARM_SHARES.values()), *HARM_SHARES.values()]
+    )
+    if harm == "blank":
         image, label = _blank(size, rng)
         return Lesson(np.round(image * 255).astype(np.uint8), label, False)
-    linear, mask, borrowed = _compose(photo, other, size, rng)
-    light = (0.0, 0.0) if kind < 0.2 else _draw_light(rng)
+    linear, mask, borrowed = _compose(photo, other, size, scene)
+    well_lit = harm == "negative" or (harm in ("cast", "contrast") and rng.random() < 0.65)
+    light = (0.0, 0.0) if well_lit else _draw_light(rng)
     label = lighting_label(*light)
-    patches = float(rng.uniform(0.3, 1.5)) if 0.2 <= kind < 0.3 else 0.0
+    patches = float(rng.uniform(0.3, 1.5)) if harm == "patches" else 0.0
     if patches:
         label = harm_label("a photo with patchy light", min(1.0, patches), label)
     if light[0] > light[1] and rng.random() < 0.5:
         mask = mask[::-1]
     srgb = _relight(linear, mask, light, patches, rng)
-    if 0.06 <= kind < 0.13 or 0.3 <= kind < 0.35:
+    if harm == "cast":
         srgb, label = _cast(srgb, rng, label)
-    elif 0.13 <= kind < 0.2 or 0.35 <= kind < 0.4:
+    elif harm == "contrast":
         srgb, label = _contrast(srgb, rng, label)
+    elif harm == "negative":
+        srgb, label = 1 - srgb, harm_label("a negative of a photo", 1.0, label)
     has_content = not borrowed and max(light) > -3.5 and min(light) < 2
     return Lesson(np.round(srgb * 255).astype(np.uint8), label, has_content)
