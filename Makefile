@@ -26,7 +26,7 @@ endif
 # Compiling every module at once costs a minute; Python does it for those that are imported.
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --no-compile --progress-bar off
 
-.PHONY: help setup demo test lint clean check
+.PHONY: help setup demo demo-all test lint clean check
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -35,6 +35,9 @@ setup: $(READY) ## install everything into .venv, unless that is done
 
 demo: $(READY) ## train RAVE on real photographs, test it, and show the result
 	$(RUN) tools/demo.py
+
+demo-all: $(READY) ## train RAVE, CLIP-LIT and CLIP-LIT-Latent, and compare them
+	$(RUN) tools/demo_all.py
 
 test: $(READY) ## run the tests
 	$(RUN) -m pytest
@@ -49,7 +52,7 @@ clean: ## remove .venv, build products and caches; work_dirs and data stay
 	find rave_mm tools tests configs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # What a target needs beyond running rave_mm, for an environment of one's own to be checked for.
-demo: NEEDS := --with demo
+demo demo-all: NEEDS := --with demo
 test lint: NEEDS := --with tests
 
 check:

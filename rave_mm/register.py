@@ -10,16 +10,28 @@ from rave_mm import compat
 compat.apply()
 
 # E402: these import MMagic, which the cures must precede.
-from rave_mm.datasets import backlit_pairs, transforms, unpaired_photos  # noqa: E402
-from rave_mm.engine import phased_train_loop  # noqa: E402
-from rave_mm.models import backlit_enhancer, light_map_unet, losses  # noqa: E402
+from rave_mm.datasets import backlit_pairs, replayable, transforms, unpaired_photos  # noqa: E402
+from rave_mm.engine import log_processor, phased_train_loop  # noqa: E402
+from rave_mm.models import (  # noqa: E402
+    backlit_enhancer,
+    light_map_unet,
+    losses,
+    prompt_enhancer,
+    prompt_losses,
+    prompt_pairs,
+)
 
 __all__ = [
     "backlit_enhancer",
     "backlit_pairs",
     "light_map_unet",
+    "log_processor",
     "losses",
     "phased_train_loop",
+    "prompt_enhancer",
+    "prompt_losses",
+    "prompt_pairs",
+    "replayable",
     "transforms",
     "unpaired_photos",
 ]

@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 
 import rave_mm
 import rave_mm.registry  # noqa: F401 - configs may name bases as rave_mm::
+from rave_mm.engine.schedule import read_schedule
 from rave_mm.image_files import write_photo
 
 ROOT = Path(rave_mm.__file__).parent.parent / "configs"
@@ -25,6 +26,10 @@ def test_configs_are_found() -> None:
         "rave/rave_baid_div2k_unpaired.py",
         "rave/rave_lol_v1.py",
         "demo/rave_demo.py",
+        "clip_lit/clip_lit_baid_paired.py",
+        "clip_lit/clip_lit_baid_div2k.py",
+        "clip_lit_latent/clip_lit_latent_baid_paired.py",
+        "clip_lit_latent/clip_lit_latent_baid_div2k.py",
     } <= set(CONFIGS)
 
 
@@ -39,20 +44,34 @@ def test_config_builds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     init_default_scope(config.default_scope)
     monkeypatch.chdir(tmp_path)
     model = MODELS.build(config.model)
-    phases = config.train_cfg.phases
-    for phase in phases:
+    loaders = {"train": config.train_dataloader, **config.train_cfg.get("loaders", {})}
+    for phase in read_schedule(config.train_cfg.phases).phases:
         model.activate_losses(phase.losses)
-    residual = config.model.losses.guidance.residual
+        if hasattr(model, "check_phase"):
+            model.check_phase(phase)
+        assert hasattr(model, phase.trains) and phase.loader in loaders
     train, val = config.train_dataloader.dataset, config.val_dataloader.dataset
-    for folder in {residual.well_lit, residual.backlit, train.backlit, val.backlit, val.well_lit}:
+    datasets = [
+        val,
+        config.test_dataloader.dataset,
+        *(loader.dataset for loader in loaders.values()),
+    ]
+    folders = {set_[key] for set_ in datasets for key in ("backlit", "well_lit") if key in set_}
+    residual = config.model.losses.guidance.get("residual")
+    if residual:
+        folders |= {residual.well_lit, residual.backlit}
+        assert train.backlit == residual.backlit
+    for folder in folders:
         Path(folder).mkdir(parents=True)
         make_photos(Path(folder))
-    assert train.backlit == residual.backlit
-    for dataset in (train, val, config.test_dataloader.dataset):
+    for dataset in datasets:
         assert len(DATASETS.build(dataset)) == 2
-    sample = DATASETS.build(train)[0]
-    size = train.pipeline[1].get("size") or train.pipeline[1]["crop_size"]
-    assert sample["inputs"].shape == (3, size, size)
+    for loader in loaders.values():
+        sample = DATASETS.build(loader.dataset)[0]["inputs"]
+        augment = loader.dataset.pipeline[2 if isinstance(sample, dict) else 1]
+        size = augment.get("size") or augment["crop_size"]
+        for photo in sample.values() if isinstance(sample, dict) else [sample]:
+            assert photo.shape == (3, size, size)
     whole = DATASETS.build(val)[0]
     assert whole["inputs"].shape == whole["data_samples"].gt_img.shape == (3, 30, 40)
     Evaluator(config.val_evaluator.metrics)
@@ -69,3 +88,33 @@ def test_the_papers_config_has_the_papers_numbers() -> None:
     assert config.optim_wrapper.optimizer == {"type": "Adam", "lr": 2e-5, "weight_decay": 1e-3}
     assert config.train_dataloader.batch_size == 8
     assert [phase.iterations for phase in config.train_cfg.phases][0] == 1000
+
+
+def test_clip_lits_config_has_the_papers_numbers() -> None:
+    config = Config.fromfile(rave_mm.config_path("clip_lit/clip_lit_baid_div2k.py"))
+    losses = config.model.losses
+    assert (losses.guidance.type, losses.guidance.loss_weight) == ("CLIPEnhanceLoss", 320)
+    assert losses.identity.loss_weight == pytest.approx(0.9 * 25)
+    assert losses.ranking.loss_weight == 200
+    schedule = read_schedule(config.train_cfg.phases)
+    assert [phase.iterations for phase in schedule.phases] == [8000, 1000, 2100, 1000]
+    assert [phase.trains for phase in schedule.phases] == ["pair", "generator", "generator", "pair"]
+    prolong = [(phase.prolong.above, phase.prolong.iterations) for phase in schedule.phases[2:]]
+    assert prolong == [(90, 60), (60, 100)]
+    assert config.train_cfg.loaders.prompts.batch_size == 16
+    assert config.optim_wrapper.generator.optimizer.lr == 2e-5
+    assert config.optim_wrapper.pair.optimizer.lr == 5e-6
+    latent = Config.fromfile(rave_mm.config_path("clip_lit_latent/clip_lit_latent_baid_div2k.py"))
+    assert latent.optim_wrapper.pair.optimizer.lr == 5e-4
+    assert latent.model.pair.type == "LatentPair"
+
+
+def test_clip_lits_ablations_differ_in_what_they_are_about() -> None:
+    def phases(name: str) -> list[str]:
+        config = Config.fromfile(rave_mm.config_path(f"clip_lit/ablations/{name}.py"))
+        return [phase.name for phase in read_schedule(config.train_cfg.phases).phases]
+
+    whole = ["initialisation", "reconstruction", "enhancement", "refinement"]
+    assert phases("without_earlier_result") == phases("start_random") == whole
+    assert phases("without_ranking") == whole[:3]
+    assert phases("fixed_prompts") == whole[1:3]

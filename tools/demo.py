@@ -2,7 +2,7 @@
 
 Each step is one of the other tools, and its command is printed. The figures are those of the last
 checkpoint, not of the best one, on photographs of scenes that were not trained on. A run that was
-interrupted goes on where it stopped.
+interrupted goes on where it stopped. `tools/demo_all.py` does the same for all three methods.
 """
 
 import argparse
@@ -12,16 +12,29 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from PIL import Image, ImageDraw
 
 from rave_mm import config_path
 from rave_mm.clip.weights import BUNDLED_FOLDER
 
 TOOLS = Path(__file__).resolve().parent
-CONFIG = "demo/rave_demo.py"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and its demo."""
+
+    title: str
+    config: str
+
+
+RAVE = Method("RAVE", "demo/rave_demo.py")
 TINY = (
     "train_cfg.val_interval=2",
     "default_hooks.checkpoint.interval=2",
@@ -40,16 +53,16 @@ def run(tool: str, *arguments: str | Path) -> None:
         sys.exit(status)
 
 
-def claim(work_dir: Path, seed: int, tiny: bool) -> None:
+def claim(work_dir: Path, method: Method, seed: int, tiny: bool) -> None:
     """Note in the work directory what is trained there, or compare with what was.
 
     Training goes on from the checkpoints that it finds: those of other settings, another CLIP or
     other photographs must not pass for this run's.
     """
-    configs = config_path(CONFIG).parents[1]
+    configs = config_path(method.config).parents[1]
     sources = [*sorted(configs.rglob("*.py")), *sorted(BUNDLED_FOLDER.iterdir())]
     sources.append(Path("data/demo/manifest.json"))
-    digest = hashlib.sha256(f"{seed} {tiny}".encode())
+    digest = hashlib.sha256(f"{method.config} {seed} {tiny}".encode())
     for source in sources:
         digest.update(source.read_bytes())
     note = work_dir / "settings.sha256"
@@ -64,43 +77,77 @@ def claim(work_dir: Path, seed: int, tiny: bool) -> None:
         note.write_text(digest.hexdigest())
 
 
-def train(work_dir: Path, seed: int, tiny: bool) -> Path:
+def tiny_schedule(config: str, iterations: int) -> list[str]:
+    """Options that give each phase of a config so many iterations, and rounds one turn."""
+    options = []
+    for i, part in enumerate(Config.fromfile(config_path(config)).train_cfg.phases):
+        key = f"train_cfg.phases.{i}"
+        if "rounds" in part:
+            options.append(f"{key}.rounds=1")
+        keys = [f"{key}.phases.{j}" for j in range(len(part.get("phases", ())))] or [key]
+        options += [f"{key}.iterations={iterations}" for key in keys]
+    return options
+
+
+def train(work_dir: Path, method: Method, seed: int, tiny: bool) -> Path:
     """Train, or go on with training, and return the last checkpoint.
 
-    The tiny setting trains for two iterations and resumes for two more.
+    The tiny setting stops after two iterations of each phase, and resumes for two more of the last.
     """
     for iterations in (2, 4) if tiny else (None,):
         options = [f"randomness.seed={seed}"]
         if iterations:
-            options += [*TINY, f"train_cfg.phases.0.iterations={iterations}"]
-        run("train", CONFIG, "--work-dir", work_dir, "--resume", "--cfg-options", *options)
+            options += [*TINY, *tiny_schedule(method.config, iterations)]
+        run("train", method.config, "--work-dir", work_dir, "--resume", "--cfg-options", *options)
     return work_dir / Path((work_dir / "last_checkpoint").read_text().strip()).name
 
 
-def contact_sheet(pictures: list[Path], out: Path) -> None:
-    """Stack pictures of input, result and ground truth side by side into one, with a heading."""
-    width, heading, gap = 1152, 24, 4
-    rows = []
-    for path in pictures:
-        row = Image.open(path).convert("RGB")
-        height = round(row.height * width / row.width)
-        rows.append(row.resize((width, height), Image.Resampling.LANCZOS))
-    height = heading + sum(row.height + gap for row in rows)
-    sheet = Image.new("RGB", (width, height), "white")
+def demonstrate(work_dir: Path, method: Method, seed: int, tiny: bool) -> dict[str, Any]:
+    """Train and test a method, and write its `summary.json`."""
+    started = time.time()
+    run("prepare_data", "demo")
+    claim(work_dir, method, seed, tiny)
+    checkpoint = train(work_dir, method, seed, tiny)
+    figures_file = work_dir / "test.json"
+    run("test", method.config, checkpoint, "--work-dir", work_dir / "test", "--out", figures_file)
+
+    figures = json.loads(figures_file.read_text())
+    summary_file = work_dir / "summary.json"
+    seconds = round(time.time() - started, 1)
+    if summary_file.is_file():  # was finished before; that took longer than looking at it again
+        seconds = json.loads(summary_file.read_text())["seconds"]
+    summary = {
+        "psnr": figures["PSNR"],
+        "psnr_input": figures["input/PSNR"],
+        "ssim": figures["SSIM"],
+        "ssim_input": figures["input/SSIM"],
+        "seconds": seconds,
+        "checkpoint": str(checkpoint),
+        "seed": seed,
+    }
+    summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def result_pictures(work_dir: Path) -> list[Image.Image]:
+    """The pictures of a run's last test: input, result and ground truth side by side."""
+    runs = sorted((work_dir / "test").glob("*/vis_data/vis_image"))
+    return [Image.open(path).convert("RGB") for path in sorted(runs[-1].glob("*.png"))]
+
+
+def contact_sheet(titles: Sequence[str], rows: Sequence[Image.Image], out: Path) -> None:
+    """Stack rows of equally wide pictures into one, with a title over each column."""
+    width, heading, gap = 384 * len(titles), 24, 4
+    heights = [round(row.height * width / row.width) for row in rows]
+    sheet = Image.new("RGB", (width, heading + sum(heights) + gap * len(rows)), "white")
     draw = ImageDraw.Draw(sheet)
-    for index, text in enumerate(("input", "RAVE", "ground truth")):
-        draw.text((width // 3 * index + 8, 6), text, fill="black")
+    for index, title in enumerate(titles):
+        draw.text((384 * index + 8, 6), title, fill="black")
     top = heading
-    for row in rows:
-        sheet.paste(row, (0, top))
-        top += row.height + gap
+    for row, height in zip(rows, heights, strict=True):
+        sheet.paste(row.resize((width, height), Image.Resampling.LANCZOS), (0, top))
+        top += height + gap
     sheet.save(out)
-
-
-def newest_pictures(folder: Path) -> list[Path]:
-    """The pictures of the last test that wrote to a work directory."""
-    runs = sorted(folder.glob("*/vis_data/vis_image"))
-    return sorted(runs[-1].glob("*.png"))
 
 
 def table(summary: dict[str, Any]) -> str:
@@ -128,35 +175,14 @@ def main() -> None:
     name = "demo-tiny" if arguments.tiny else "demo"
     name += f"-seed{arguments.seed}" if arguments.seed else ""
     work_dir: Path = arguments.work_dir or Path("work_dirs") / name
-    started = time.time()
-
-    run("prepare_data", "demo")
-    claim(work_dir, arguments.seed, arguments.tiny)
-    checkpoint = train(work_dir, arguments.seed, arguments.tiny)
-    figures_file = work_dir / "test.json"
-    run("test", CONFIG, checkpoint, "--work-dir", work_dir / "test", "--out", figures_file)
-
-    figures = json.loads(figures_file.read_text())
-    summary_file = work_dir / "summary.json"
-    seconds = round(time.time() - started, 1)
-    if summary_file.is_file():  # was finished before; that took longer than looking at it again
-        seconds = json.loads(summary_file.read_text())["seconds"]
-    summary = {
-        "psnr": figures["PSNR"],
-        "psnr_input": figures["input/PSNR"],
-        "ssim": figures["SSIM"],
-        "ssim_input": figures["input/SSIM"],
-        "seconds": seconds,
-        "checkpoint": str(checkpoint),
-        "seed": arguments.seed,
-    }
-    summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+    summary = demonstrate(work_dir, RAVE, arguments.seed, arguments.tiny)
     before_after = work_dir / "before_after.png"
-    contact_sheet(newest_pictures(work_dir / "test"), before_after)
+    contact_sheet(("input", RAVE.title, "ground truth"), result_pictures(work_dir), before_after)
     gain = summary["psnr"] - summary["psnr_input"]
     print(f"\n{table(summary)}\n")
     print(f"{gain:+.2f} dB on scenes that were not trained on, {summary['seconds']:.0f} s in all")
-    print(f"figures     {summary_file}\npicture     {before_after}\ncheckpoint  {checkpoint}")
+    print(f"figures     {work_dir / 'summary.json'}\npicture     {before_after}")
+    print(f"checkpoint  {summary['checkpoint']}")
     print(f"training    tensorboard --logdir {work_dir}")
 
 

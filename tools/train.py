@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 from mmengine.runner import find_latest_checkpoint
 
 from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
+from rave_mm.engine.dry_run import dry_run
 
 
 def use_mixed_precision(config: Config) -> None:
@@ -20,13 +21,14 @@ def use_mixed_precision(config: Config) -> None:
     Raises:
         ValueError: the config has an optimizer wrapper of another type.
     """
-    wrapper = config.optim_wrapper
-    if wrapper.type not in ("OptimWrapper", "AmpOptimWrapper"):
-        raise ValueError(f"--amp: got optim_wrapper of type {wrapper.type}, expected OptimWrapper")
-    if wrapper.type == "OptimWrapper":
-        wrapper.type = "AmpOptimWrapper"
-        wrapper.dtype = "bfloat16"
-        wrapper.loss_scale = {"enabled": False}
+    settings = config.optim_wrapper
+    several = [part for part in settings.values() if isinstance(part, dict) and "optimizer" in part]
+    for wrapper in several or [settings]:
+        kind = wrapper.setdefault("type", "OptimWrapper")
+        if kind not in ("OptimWrapper", "AmpOptimWrapper"):
+            raise ValueError(f"--amp: got optim_wrapper of type {kind}, expected OptimWrapper")
+        if kind == "OptimWrapper":
+            wrapper.update(type="AmpOptimWrapper", dtype="bfloat16", loss_scale={"enabled": False})
 
 
 def go_on_from_work_dir(config: Config) -> str:
@@ -56,12 +58,20 @@ def main() -> None:
         help="go on from the last checkpoint in the work directory; where there is none, start",
     )
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the timeline and what a batch of each phase holds, and stop",
+    )
     arguments = parser.parse_args()
     if arguments.amp and not torch.cuda.is_available():
         parser.error("--amp needs a GPU; on a CPU, float32 is faster than mixed precision")
     config = load_config(arguments)
     if arguments.amp:
         use_mixed_precision(config)
+    if arguments.dry_run:
+        print(dry_run(config))
+        return
     beginning = go_on_from_work_dir(config) if arguments.resume else None
     runner = build_runner(config)
     if beginning:

@@ -36,6 +36,6 @@ env_cfg = dict(
 )
 randomness = dict(seed=0)
 log_level = "INFO"
-log_processor = dict(type="LogProcessor", window_size=50, by_epoch=False)
+log_processor = dict(type="PhasedLogProcessor", window_size=50, by_epoch=False)
 load_from = None
 resume = False

@@ -4,17 +4,20 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import open_clip
 import torch
+from open_clip.model import CLIPTextCfg
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transform import image_transform_v2
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from rave_mm.clip.weights import BUNDLED, build_clip
+from rave_mm.clip.prompts import TextTower, encode_prompts, find_text_tower
+from rave_mm.clip.weights import BUNDLED, BUNDLED_FOLDER, build_clip
 from rave_mm.functional import clip_input
 
 PRECISIONS = ("float32", "bfloat16")
@@ -25,7 +28,7 @@ class FrozenCLIP:
 
     It is no `nn.Module` on purpose: a model that uses it neither trains it, nor puts it in train
     mode, nor saves it in its checkpoints, nor hands it to an optimizer or to DDP, and a copy of
-    the model shares it. Gradients reach the images and nothing else.
+    the model shares it. Gradients reach the images, or the prompts, and nothing else.
 
     Args:
         model: open_clip's name of the architecture, `local-dir:FOLDER`, or "lighting-clip", the
@@ -146,6 +149,67 @@ class FrozenCLIP:
         tokens = self._tokenizer(list(texts)).to(self._model.logit_scale.device)
         return normalize(self._model.encode_text(tokens).float(), dim=-1)
 
+    @torch.no_grad()
+    def token_embeddings(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Texts as :meth:`embed_prompts` takes them.
+
+        Returns:
+            Token embeddings (K, L, width), with L the context length: start token, text, end token,
+            padding; and the position of each end token (K,), int64. Both are on the device of the
+            model.
+
+        Raises:
+            TypeError: no text tower, or one with another tokenizer than CLIP's.
+            ValueError: a text that is longer than the context.
+        """
+        tower = self.text_tower
+        words, known = tower.token_embedding.num_embeddings, self._tokenizer.vocab_size
+        if words != known:
+            raise TypeError(
+                f"{self.name}: its text tower knows {words} tokens, CLIP's tokenizer {known}, so "
+                "texts cannot be told to it; name another CLIP, or start from a file"
+            )
+        room = self._model.context_length - 2
+        for text in texts:
+            count = len(self._tokenizer.encode(text))
+            if count > room:
+                raise ValueError(
+                    f"got a text of {count} tokens, expected at most {room}, the context of "
+                    f"{self.name} less its start and end token: {text!r}"
+                )
+        tokens = self._tokenizer(list(texts)).to(self._model.logit_scale.device)
+        return tower.token_embedding(tokens), tokens.argmax(1)  # the end token is the highest
+
+    def embed_prompts(self, embedding: Tensor, end: Tensor) -> Tensor:
+        """Unit embeddings of prompts that are given as token embeddings.
+
+        Gradients reach `embedding`, though the CLIP is frozen.
+
+        Args:
+            embedding: (K, L, width), L at most the context length; as :meth:`token_embeddings`.
+            end: the position of each end token, (K,) int64, on the device of `embedding`.
+
+        Returns:
+            (K, D), float32.
+
+        Raises:
+            TypeError: no text tower.
+            ValueError: a shape that does not fit the text tower.
+        """
+        tower = self.text_tower
+        with self._at_precision(embedding):
+            features = encode_prompts(tower, embedding, end)
+        return normalize(features.float(), dim=-1)
+
+    @property
+    def text_tower(self) -> TextTower:
+        """What holds the parts of the text tower, for :meth:`embed_prompts`.
+
+        Raises:
+            TypeError: there is none that takes token embeddings.
+        """
+        return find_text_tower(self._model, self.name)
+
     @functools.cached_property
     def _tokenizer(self) -> Any:
         return open_clip.SimpleTokenizer(context_length=self._model.context_length)
@@ -177,3 +241,32 @@ def load_clip(
 
 # Apart from `load_clip`, because a cache tells settings apart by how they are spelled.
 _shared_clip = functools.cache(FrozenCLIP)
+
+
+@dataclass(frozen=True)
+class ClipSizes:
+    """The sizes that a prompt pair and a latent pair need."""
+
+    dimension: int
+    """D, the number of components of an embedding."""
+    prompt: tuple[int, int] | None
+    """(context length, width) of a prompt's token embeddings; None without such a text tower."""
+
+
+def clip_sizes(
+    model: str = BUNDLED,
+    pretrained: str | None = None,
+    precision: str = "float32",
+    antialias: bool = False,
+) -> ClipSizes:
+    """The sizes of the CLIP of these settings, without its weights where open_clip knows them."""
+    config = open_clip.get_model_config(
+        f"local-dir:{BUNDLED_FOLDER}" if model == BUNDLED else model
+    )
+    if config is None:  # weights that tell the architecture, or a name that nobody knows
+        clip = load_clip(model, pretrained, precision, antialias)
+        context, width = clip.text_tower.positional_embedding.shape
+        return ClipSizes(clip.dimension, (context, width))
+    text = CLIPTextCfg(**config["text_cfg"])
+    prompt = None if text.hf_model_name else (text.context_length, text.width)
+    return ClipSizes(config["embed_dim"], prompt)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
 from rave_mm import config_path
+from rave_mm.engine.schedule import read_schedule
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,11 +77,38 @@ def build_runner(config: Config) -> Runner:
     """Build MMEngine's Runner; several processes of torchrun do without a GPU, too.
 
     Raises:
-        ValueError: processes of another launcher without a GPU.
+        ValueError: processes of another launcher without a GPU, or a schedule that cannot be read.
     """
+    trained = _find_unused_parameters(config)
     if config.launcher != "none" and not torch.cuda.is_available():
         _connect_without_gpu(config)
-    return Runner.from_cfg(config)
+    runner = Runner.from_cfg(config)
+    if trained:
+        print_log(
+            f"several processes, and phases train {' or '.join(trained)}: "
+            "find_unused_parameters=True",
+            "current",
+        )
+    return runner
+
+
+def _find_unused_parameters(config: Config) -> list[str]:
+    """Let several processes do without gradients of what a phase does not train.
+
+    It leaves a config alone that says how it is to be.
+
+    Returns:
+        What phases train, where that was set.
+    """
+    if config.launcher == "none" or "phases" not in (config.get("train_cfg") or {}):
+        return []
+    phases = read_schedule(config.train_cfg.phases).phases
+    trained = sorted({phase.trains for phase in phases})
+    settings = config.get("model_wrapper_cfg") or config
+    if len(trained) == 1 or settings.get("find_unused_parameters") is not None:
+        return []
+    settings.find_unused_parameters = True
+    return trained
 
 
 def _connect_without_gpu(config: Config) -> None:

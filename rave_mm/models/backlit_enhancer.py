@@ -15,6 +15,7 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from rave_mm.functional import apply_light_map
+from rave_mm.models.losses import CLIPIdentityLoss
 from rave_mm.models.published_checkpoints import adopt_published_keys
 
 
@@ -26,7 +27,8 @@ class BacklitEnhancer(BaseEditModel):
 
     Every loss is a term with a name; each is logged as `loss_NAME`, and their sum is what is
     minimised. A schedule chooses which terms are active (:meth:`activate_losses`); without one, all
-    are.
+    are. Where the active terms only keep the photo as it is (`CLIPIdentityLoss`), as in a
+    reconstruction phase, `psnr` is logged too: how close the result is to the photo, in dB.
 
     Args:
         generator: config of the network; (N, 3, H, W) RGB in [0, 1] to light maps (N, 1, H, W).
@@ -65,18 +67,24 @@ class BacklitEnhancer(BaseEditModel):
         Raises:
             ValueError: no name, or names that `losses` does not have.
         """
+        self._check_losses(names)
+        self.active_losses = tuple(names)
+
+    def _check_losses(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in self.losses]
         if unknown or not names:
             raise ValueError(f"losses: got {list(names)}, expected some of {list(self.losses)}")
-        self.active_losses = tuple(names)
 
     def forward(
-        self, inputs: Tensor, data_samples: DataSample | None = None, mode: str = "tensor"
+        self,
+        inputs: Tensor | dict[str, Tensor],
+        data_samples: DataSample | None = None,
+        mode: str = "tensor",
     ) -> Tensor | list[DataSample] | dict[str, Tensor]:
         """MMEngine's three modes.
 
         Args:
-            inputs: (N, 3, H, W), RGB in [0, 1].
+            inputs: (N, 3, H, W), RGB in [0, 1]; alone or as `img` among several inputs.
             data_samples: the batch's data sample, as the preprocessor stacks it.
             mode: "tensor" for the enhanced pictures (N, 3, H, W) in [0, 1], "predict" for data
                 samples with `output.pred_img`, "loss" for the terms.
@@ -95,23 +103,40 @@ class BacklitEnhancer(BaseEditModel):
     def forward_train(
         self, inputs: Tensor, data_samples: DataSample | None = None
     ) -> dict[str, Tensor]:
-        """The active terms as `loss_NAME`."""
+        """The active terms as `loss_NAME`, and perhaps `psnr`."""
         if not self.active_losses:
             raise RuntimeError(
-                "BacklitEnhancer was built without losses, so it cannot be trained; give losses="
+                f"{type(self).__name__} was built without losses, so it cannot be trained; give "
+                "losses="
             )
+        values = self._network_values(inputs, self.active_losses)
+        self._check_finite(values, data_samples)
+        return values
+
+    def _network_values(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Terms that teach the network as `loss_NAME`, and perhaps `psnr`."""
         enhanced = self.forward_tensor(inputs)
-        terms = {f"loss_{name}": self.losses[name](enhanced, inputs) for name in self.active_losses}
-        if not torch.isfinite(sum(terms.values())):
-            values = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
+        values = {f"loss_{name}": self._network_term(name, enhanced, inputs) for name in names}
+        if all(isinstance(self.losses[name], CLIPIdentityLoss) for name in names):
+            values["psnr"] = _psnr(enhanced.detach(), inputs)
+        return values
+
+    def _network_term(self, name: str, enhanced: Tensor, backlit: Tensor) -> Tensor:
+        return self.losses[name](enhanced, backlit)
+
+    def _check_finite(
+        self, values: Mapping[str, Tensor], data_samples: DataSample | None = None
+    ) -> None:
+        terms = {name: value for name, value in values.items() if name.startswith("loss_")}
+        if not torch.isfinite(torch.stack(list(terms.values())).sum()):
+            told = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
             photos = ", ".join(_photo_names(data_samples)) or "photos without names"
             iteration = MessageHub.get_current_instance().get_info("iter", None)
             raise FloatingPointError(
-                f"the loss is not finite ({values}) at iteration {iteration} with {photos}; the "
+                f"the loss is not finite ({told}) at iteration {iteration} with {photos}; the "
                 "step was not taken and no checkpoint was written. Lower the learning rate or look "
                 "at these photos."
             )
-        return terms
 
     def convert_to_datasample(
         self, predictions: DataSample, data_samples: DataSample, inputs: Tensor | None
@@ -134,5 +159,14 @@ class BacklitEnhancer(BaseEditModel):
 def _photo_names(data_samples: DataSample | None) -> list[str]:
     if data_samples is None:
         return []
-    paths = data_samples.metainfo.get("img_path", [])
-    return [paths] if isinstance(paths, str) else list(paths)
+    names: list[str] = []
+    for key in ("img_path", "ref_path"):
+        paths = data_samples.metainfo.get(key, [])
+        names += [paths] if isinstance(paths, str) else paths
+    return names
+
+
+def _psnr(pictures: Tensor, photos: Tensor) -> Tensor:
+    """The mean over a batch of each picture's PSNR in dB, at most 100."""
+    errors = (pictures.float() - photos.float()).square().mean((1, 2, 3))
+    return -10 * errors.clamp(min=1e-10).log10().mean()

@@ -6,14 +6,15 @@ The equations are in `rave_mm.functional`; here are settings and state. They are
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmagic.registry import MODELS
-from mmengine.dist import barrier, get_rank
+from mmengine.dist import barrier, get_rank, get_world_size
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -24,6 +25,18 @@ from rave_mm.functional import identity_loss, residual_guidance_loss
 from rave_mm.residual import Provenance, ResidualVector, residual_from_folders
 
 CHANNEL_ORDERS = ("rgb", "bgr")
+
+
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """One process fetches and computes what is within, then the others, which find its files."""
+    if get_rank() != 0:
+        barrier()
+    try:
+        yield
+    finally:  # the others must not wait for one that failed
+        if get_rank() == 0:
+            barrier()
 
 
 class CLIPLoss(BaseModule):
@@ -71,14 +84,8 @@ class CLIPLoss(BaseModule):
     def init_weights(self) -> None:
         """Load what the loss needs, so that what is missing is told before training starts."""
         super().init_weights()
-        # One process fetches and computes, the others find its files.
-        if get_rank() != 0:
-            barrier()
-        try:
+        with first_process_first():
             self._load()
-        finally:  # the others must not wait for one that failed
-            if get_rank() == 0:
-                barrier()
 
     def _load(self) -> None:
         _ = self.clip
@@ -236,7 +243,8 @@ class CLIPIdentityLoss(CLIPLoss):
 
     `L_id = sum_batch sum_l w_l MSE(F_l(y), F_l(x))` (arXiv 2303.17569). `F_l` are the feature maps
     of a ModifiedResNet CLIP after the stem and after each of four stages. The loss sums over the
-    batch, as the published code does, so that it grows with the batch size.
+    batch, as the published code does, so that it grows with the batch size; in data-parallel
+    training, with the batch of all processes together.
 
     Args:
         layer_weights: `w_l`, five factors.
@@ -270,4 +278,7 @@ class CLIPIdentityLoss(CLIPLoss):
         with torch.no_grad():
             expected = self.clip.feature_maps(self.to_rgb(reference))
         found = self.clip.feature_maps(self.to_rgb(pred))
-        return self.loss_weight * identity_loss(found, expected, self.layer_weights)
+        # DDP averages the gradients of the processes, but the gradient of a sum over the joint
+        # batch is their sum.
+        processes = get_world_size() if self.training else 1
+        return self.loss_weight * processes * identity_loss(found, expected, self.layer_weights)

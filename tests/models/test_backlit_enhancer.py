@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,11 +95,30 @@ def test_training_lowers_the_guidance(model: BacklitEnhancer) -> None:
 
 def test_only_active_terms_are_computed(model: BacklitEnhancer) -> None:
     model.activate_losses(["identity"])
-    assert set(model(torch.rand(1, 3, 16, 16), mode="loss")) == {"loss_identity"}
+    assert set(model(torch.rand(1, 3, 16, 16), mode="loss")) == {"loss_identity", "psnr"}
+    model.activate_losses(["guidance"])
+    assert set(model(torch.rand(1, 3, 16, 16), mode="loss")) == {"loss_guidance"}
     with pytest.raises(
         ValueError, match=r"losses: got \['identiy'\], expected some of \['guidance', 'identity'\]"
     ):
         model.activate_losses(["identiy"])
+
+
+def test_a_reconstruction_logs_how_close_it_is(model: BacklitEnhancer) -> None:
+    model.activate_losses(["identity"])
+    photos = torch.tensor([0.2, 0.4]).view(2, 1, 1, 1).expand(2, 3, 16, 16)
+    with torch.no_grad():
+        model.generator.conv_out.weight.zero_()
+        model.generator.conv_out.bias.fill_(0.5)  # twice as bright: off by 0.2 and by 0.4
+        values = model(photos, mode="loss")
+        wanted = -10 * (math.log10(0.2**2) + math.log10(0.4**2)) / 2
+        assert values["psnr"].item() == pytest.approx(wanted, rel=1e-4)
+        model.generator.conv_out.bias.fill_(1.0)
+        assert model(photos, mode="loss")["psnr"].item() == pytest.approx(100)
+    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-3))
+    logged = model.train_step(batch(), wrapper)
+    torch.testing.assert_close(logged["loss"], logged["loss_identity"])
+    assert not logged["psnr"].requires_grad
 
 
 def test_checkpoint_holds_network_and_residual_alone(model: BacklitEnhancer) -> None:

@@ -297,3 +297,23 @@ def test_identity_gradient_reaches_the_picture_alone() -> None:
     pred.requires_grad_(), reference.requires_grad_()
     CLIPIdentityLoss()(pred, reference).backward()
     assert pred.grad is not None and reference.grad is None
+
+
+def test_identity_gives_the_gradient_of_the_joint_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DDP averages the gradients of two processes, of which each has a half of the batch."""
+    loss = CLIPIdentityLoss()
+    photos = torch.rand(4, 3, 32, 32)
+
+    def gradient(reference: torch.Tensor) -> torch.Tensor:
+        pred = photos[: len(reference)].clone().requires_grad_()
+        loss(pred, reference).backward()
+        assert pred.grad is not None
+        return pred.grad
+
+    joint = gradient(photos[[2, 3]])
+    monkeypatch.setattr(losses, "get_world_size", lambda: 2)
+    share = gradient(photos[[2]])
+    torch.testing.assert_close(share / 2, joint[:1], rtol=1e-3, atol=1e-7)
+    in_training = loss(photos[:2], photos[2:])
+    loss.eval()
+    torch.testing.assert_close(in_training, 2 * loss(photos[:2], photos[2:]))

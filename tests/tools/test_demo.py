@@ -6,8 +6,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from mmengine.config import Config
+from PIL import Image
 
-from rave_mm.image_files import read_photo, write_photo
+from rave_mm import config_path
+from rave_mm.engine.schedule import read_schedule
+from rave_mm.image_files import read_photo
 
 TOOL = Path(__file__).parents[2] / "tools" / "demo.py"
 
@@ -26,30 +30,38 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_a_run_goes_on_with_its_own_checkpoints_alone(demo: ModuleType) -> None:
     work_dir = Path("work_dirs/demo")
-    demo.claim(work_dir, seed=0, tiny=False)
+    demo.claim(work_dir, demo.RAVE, seed=0, tiny=False)
     (work_dir / "iter_100.pth").write_bytes(b"")
-    demo.claim(work_dir, seed=0, tiny=False)
+    demo.claim(work_dir, demo.RAVE, seed=0, tiny=False)
     for seed, tiny in ((1, False), (0, True)):
         with pytest.raises(SystemExit, match="work_dirs/demo holds a run of other settings"):
-            demo.claim(work_dir, seed, tiny)
+            demo.claim(work_dir, demo.RAVE, seed, tiny)
     Path("data/demo/manifest.json").write_text('{"size": 1}')
     with pytest.raises(SystemExit, match="other settings"):
-        demo.claim(work_dir, seed=0, tiny=False)
+        demo.claim(work_dir, demo.RAVE, seed=0, tiny=False)
 
 
 def test_what_somebody_else_left_is_not_taken_over(demo: ModuleType) -> None:
     Path("mine").mkdir()
     Path("mine/iter_9.pth").write_bytes(b"")
     with pytest.raises(SystemExit, match="mine holds a run of other settings"):
-        demo.claim(Path("mine"), seed=0, tiny=False)
+        demo.claim(Path("mine"), demo.RAVE, seed=0, tiny=False)
+
+
+def test_the_tiny_setting_shortens_every_phase(demo: ModuleType) -> None:
+    assert demo.tiny_schedule("demo/rave_demo.py", 4) == ["train_cfg.phases.0.iterations=4"]
+    options = demo.tiny_schedule("demo/clip_lit_demo.py", 2)
+    config = Config.fromfile(config_path("demo/clip_lit_demo.py"))
+    pairs = (option.split("=") for option in options)
+    config.merge_from_dict({key: int(value) for key, value in pairs})
+    schedule = read_schedule(config.train_cfg.phases)
+    assert [phase.iterations for phase in schedule.phases] == [2, 2, 2]
+    assert schedule.iterations == 6
 
 
 def test_contact_sheet_stacks_the_rows(demo: ModuleType, tmp_path: Path) -> None:
-    rows = []
-    for name, colour in (("a", (200, 10, 10)), ("b", (10, 10, 200))):
-        rows.append(tmp_path / f"{name}.png")
-        write_photo(rows[-1], np.full((10, 96, 3), colour, np.uint8))
-    demo.contact_sheet(rows, tmp_path / "sheet.png")
+    rows = [Image.new("RGB", (96, 10), colour) for colour in ((200, 10, 10), (10, 10, 200))]
+    demo.contact_sheet(("input", "RAVE", "ground truth"), rows, tmp_path / "sheet.png")
     sheet = read_photo(tmp_path / "sheet.png")
     assert sheet.shape == (24 + 2 * (120 + 4), 1152, 3)
     np.testing.assert_array_equal(sheet[24 + 60, 600], (200, 10, 10))

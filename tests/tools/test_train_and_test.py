@@ -181,6 +181,22 @@ def test_mixed_precision_leaves_gradients_unscaled(monkeypatch: pytest.MonkeyPat
     torch.testing.assert_close(parameter.detach(), torch.tensor([0.0, -1.5e38]))
 
 
+def test_mixed_precision_is_for_each_of_several_optimizers() -> None:
+    one = {"type": "OptimWrapper", "optimizer": {"type": "Adam"}, "clip_grad": {"max_norm": 1}}
+    two = {"constructor": "MultiOptimWrapperConstructor", "generator": one, "pair": {**one}}
+    config = Config({"optim_wrapper": two})
+    tool("train").use_mixed_precision(config)
+    mixed = {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": {"enabled": False}}
+    assert config.optim_wrapper.to_dict() == {
+        "constructor": "MultiOptimWrapperConstructor",
+        "generator": {**one, **mixed},
+        "pair": {**one, **mixed},
+    }
+    config.optim_wrapper.pair.type = "ApexOptimWrapper"
+    with pytest.raises(ValueError, match="--amp: got optim_wrapper of type ApexOptimWrapper"):
+        tool("train").use_mixed_precision(config)
+
+
 def test_mixed_precision_needs_a_gpu(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -357,6 +373,24 @@ def test_without_a_gpu_several_processes_need_torchrun(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="--launcher: got slurm without a GPU, expected pytorch"):
         run(monkeypatch, "train", CONFIG, "--launcher", "slurm")
+
+
+def test_a_dry_run_prints_and_stops(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", "--dry-run", *options(2))
+    *told, batch, end = capsys.readouterr().out.split("\n")
+    assert told == [
+        "schedule of 2 iterations:",
+        "        0 -       2  1 guided: trains generator with guidance + identity on train",
+        "phase 1, guided:",
+        "  generator: 278,790 trainable parameters",
+        "  a batch of train:",
+    ]
+    assert batch.startswith("    inputs: 2 x (3, 32, 32), uint8 in [")
+    assert end == ""
+    assert not (work / "run").exists()
+    assert not (work / "cache/rave_mm").exists()
 
 
 def test_missing_photos_are_told_before_training(

@@ -20,7 +20,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type="InfiniteSampler", shuffle=True),
+    sampler=dict(type="ReplayableSampler", shuffle=True),
     dataset=dict(type="UnpairedPhotos", backlit=train_backlit, pipeline=train_pipeline),
 )
 val_dataloader = dict(

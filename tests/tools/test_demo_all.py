@@ -1,0 +1,63 @@
+"""The parts of tools/demo_all.py; .ci/run runs the whole of it in its tiny setting."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rave_mm.image_files import read_photo
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+import demo_all
+
+
+def write_log(folder: Path, lines: list[dict[str, float]]) -> None:
+    folder.mkdir(parents=True)
+    (folder / "scalars.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_learning_curve_counts_training_time_up_to_the_best_validation(tmp_path: Path) -> None:
+    """Two runs, the second resumed at 20; 10 iterations of 2 s, 10 of 1 s, 20 of 3 s."""
+    write_log(
+        tmp_path / "1/vis_data",
+        [
+            {"step": 10, "time": 2.0},
+            {"step": 20, "time": 1.0},
+            {"step": 20, "time": 9.0, "PSNR": 17.0, "SSIM": 0.8},
+        ],
+    )
+    write_log(
+        tmp_path / "2/vis_data",
+        [{"step": 40, "time": 3.0}, {"step": 40, "time": 9.0, "PSNR": 16.0, "SSIM": 0.8}],
+    )
+    assert demo_all.learning_curve(tmp_path) == {
+        "iterations": 40,
+        "training_seconds": 90.0,
+        "psnr_best": 17.0,
+        "iterations_to_best": 20,
+        "seconds_to_best": 30.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "pair"), [("rave", 0), ("clip_lit", 2 * 32 * 64), ("clip_lit_latent", 2 * 256)]
+)
+def test_trainable_parameters_are_the_networks_and_the_pairs(method: str, pair: int) -> None:
+    network = demo_all.trainable_parameters("demo/rave_demo.py")
+    assert network > 100_000
+    assert demo_all.trainable_parameters(demo_all.METHODS[method].config) == network + pair
+
+
+def test_side_by_side_has_a_column_for_each_method(tmp_path: Path) -> None:
+    for index, name in enumerate(demo_all.METHODS):
+        folder = tmp_path / name / "test/1/vis_data/vis_image"
+        folder.mkdir(parents=True)
+        row = np.zeros((8, 36, 3), np.uint8)
+        row[:, :12], row[:, 12:24], row[:, 24:] = 20, 100 + 30 * index, 250
+        Image.fromarray(row).save(folder / "a.png")
+    demo_all.side_by_side(tmp_path, tmp_path / "sheet.png")
+    sheet = read_photo(tmp_path / "sheet.png")
+    assert [int(sheet[100, 384 * i + 190, 0]) for i in range(5)] == [20, 100, 130, 160, 250]

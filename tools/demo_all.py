@@ -1,0 +1,131 @@
+"""Train RAVE, CLIP-LIT and CLIP-LIT-Latent on the demo set, and compare them in one table.
+
+Each is trained and tested as `tools/demo.py` does it for RAVE. How long a method takes to its best
+result is told by its validations: the training time until the one with the greatest PSNR, without
+the time that validation takes. A run that was interrupted goes on where it stopped.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from demo import RAVE, Method, contact_sheet, demonstrate, result_pictures
+from mmagic.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+import rave_mm.register  # noqa: F401 - registers what is built
+from rave_mm import config_path
+from rave_mm.engine.schedule import read_schedule
+
+METHODS = {
+    "rave": RAVE,
+    "clip_lit": Method("CLIP-LIT", "demo/clip_lit_demo.py"),
+    "clip_lit_latent": Method("CLIP-LIT-Latent", "demo/clip_lit_latent_demo.py"),
+}
+
+
+def trainable_parameters(config_name: str) -> int:
+    """How many parameters the phases of a config train."""
+    config = Config.fromfile(config_path(config_name))
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    trained = {phase.trains for phase in read_schedule(config.train_cfg.phases).phases}
+    return sum(p.numel() for name in trained for p in getattr(model, name).parameters())
+
+
+def learning_curve(work_dir: Path) -> dict[str, float]:
+    """What the logs of a run tell: how long it trained, and when its validation was best.
+
+    Returns:
+        `iterations`, `training_seconds`, `psnr_best`, `iterations_to_best`, `seconds_to_best`.
+    """
+    times: dict[int, float] = {}
+    figures: dict[int, float] = {}
+    for log in sorted(work_dir.glob("*/vis_data/scalars.json")):
+        for line in map(json.loads, log.read_text().splitlines()):
+            if "PSNR" in line:
+                figures[line["step"]] = line["PSNR"]
+            elif "time" in line:
+                times[line["step"]] = line["time"]
+    best = max(figures, key=lambda step: figures[step])
+    seconds, to_best, last = 0.0, 0.0, 0
+    for step in sorted(times):  # each is the mean of the iterations since the line before
+        seconds += times[step] * (step - last)
+        to_best = seconds if step <= best else to_best
+        last = step
+    return {
+        "iterations": last,
+        "training_seconds": round(seconds, 1),
+        "psnr_best": figures[best],
+        "iterations_to_best": best,
+        "seconds_to_best": round(to_best, 1),
+    }
+
+
+def table(summaries: dict[str, dict[str, Any]]) -> str:
+    """A line for the input and for each method."""
+    any_summary = next(iter(summaries.values()))
+    lines = [
+        f"{'':16}{'PSNR':>8}{'SSIM':>8}{'to best':>10}{'training':>10}{'iterations':>12}"
+        f"{'parameters':>12}",
+        f"{'input':16}{any_summary['psnr_input']:8.2f}{any_summary['ssim_input']:8.3f}",
+    ]
+    for name, summary in summaries.items():
+        lines.append(
+            f"{METHODS[name].title:16}{summary['psnr']:8.2f}{summary['ssim']:8.3f}"
+            f"{summary['seconds_to_best']:8.0f} s{summary['training_seconds']:8.0f} s"
+            f"{summary['iterations']:12,}{summary['parameters']:12,}"
+        )
+    return "\n".join(lines)
+
+
+def side_by_side(work_dir: Path, out: Path) -> None:
+    """One row for each photo: input, the result of each method, ground truth."""
+    rows = []
+    for pictures in zip(*(result_pictures(work_dir / name) for name in METHODS), strict=True):
+        width, height = pictures[0].width // 3, pictures[0].height
+        parts = [pictures[0].crop((0, 0, width, height))]
+        parts += [picture.crop((width, 0, 2 * width, height)) for picture in pictures]
+        parts.append(pictures[0].crop((2 * width, 0, 3 * width, height)))
+        row = Image.new("RGB", (width * len(parts), height))
+        for index, part in enumerate(parts):
+            row.paste(part, (width * index, 0))
+        rows.append(row)
+    titles = ("input", *(method.title for method in METHODS.values()), "ground truth")
+    contact_sheet(titles, rows, out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work-dir", type=Path, help="where everything goes (default: work_dirs/demo-all[-seedN])"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of weights and data (default: 0)")
+    parser.add_argument(
+        "--tiny", action="store_true", help="a few iterations: shows that it runs, not what it does"
+    )
+    arguments = parser.parse_args()
+    name = "demo-all-tiny" if arguments.tiny else "demo-all"
+    name += f"-seed{arguments.seed}" if arguments.seed else ""
+    work_dir: Path = arguments.work_dir or Path("work_dirs") / name
+    summaries = {}
+    for key, method in METHODS.items():
+        summary = demonstrate(work_dir / key, method, arguments.seed, arguments.tiny)
+        summary |= learning_curve(work_dir / key)
+        summary["parameters"] = trainable_parameters(method.config)
+        summaries[key] = summary
+    (work_dir / "summary.json").write_text(json.dumps(summaries, indent=2) + "\n")
+    side_by_side(work_dir, work_dir / "before_after.png")
+    print(f"\n{table(summaries)}\n")
+    ours, theirs = (summaries[key]["seconds_to_best"] for key in ("rave", "clip_lit"))
+    print(f"CLIP-LIT takes {theirs / ours:.1f} times as long as RAVE to its best result")
+    print(f"figures  {work_dir / 'summary.json'}\npicture  {work_dir / 'before_after.png'}")
+
+
+if __name__ == "__main__":
+    main()
