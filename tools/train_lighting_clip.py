@@ -10,6 +10,8 @@ The same seed on the same machine gives the same weights.
 import argparse
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.lighting_report import lighting_report
-from rave_mm.datasets.lighting_edits import CAPTIONS, lesson
+from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
 from rave_mm.image_files import list_photos, read_photo
 
 IMAGE_SIZE = 96
@@ -52,36 +54,54 @@ PREPROCESSING = {
     "interpolation": "bicubic",
     "resize_mode": "shortest",
 }
-STEPS = 4200
-LEARNING_RATE = 1.5e-3
 LOGIT_SCALE = 10.0
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
+WELL_LIT = [CAPTIONS.index("a well-lit photo")]
+BACKLIT = [i for i, caption in enumerate(CAPTIONS) if "backlit" in caption]
+HARMED = [CAPTIONS.index(harm) for harm in HARMS]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training, with a learning rate that rises and falls."""
+
+    steps: int
+    learning_rate: float
+    per_scene: int
+    """How many lessons show the same scene, one after the other."""
+    guide_weight: float
+    """Factor of :meth:`Guide.loss`."""
+
+
+#: First light, on as many scenes as there is time for; then what must not pass for well-lit.
+STAGES = (Stage(3000, 1.5e-3, 1, 0.0), Stage(1200, 5e-4, 2, 2.0))
 
 
 class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
-    """`count` lessons, numbered; lesson 2k and 2k + 1 show the same scene.
+    """Lessons with numbers; a scene has `per_scene` of them, one after the other.
 
-    What the photo shows then cannot explain what is said of the light. Each lesson's generator is
-    seeded with its number, so workers do not change the lessons.
+    Of two lessons of one scene, what the photo shows cannot explain what is said of the light. Each
+    lesson's generators are seeded with its number, so workers do not change the lessons.
     """
 
-    def __init__(self, folder: Path, count: int, seed: int) -> None:
+    def __init__(self, folder: Path, numbers: range, per_scene: int, seed: int) -> None:
         listed = {p["id"]: p["content"] for p in json.loads(PHOTOGRAPHS.read_text())["photographs"]}
         paths = list_photos(folder)
         self.photos = [read_photo(path) for path in paths]
         self.contents = sorted(set(listed.values()))
         self.content = [self.contents.index(listed[path.stem]) for path in paths]
-        self.count, self.seed = count, seed
+        self.numbers, self.per_scene, self.seed = numbers, per_scene, seed
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.numbers)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        pair = index // 2
-        which = pair % len(self.photos)
-        scene = np.random.default_rng([self.seed, 0, pair])
+        number = self.numbers[index]
+        place = number // self.per_scene
+        which = place % len(self.photos)
+        scene = np.random.default_rng([self.seed, 0, place])
         other = self.photos[int(scene.integers(len(self.photos)))]
-        rng = np.random.default_rng([self.seed, 1, index])
+        rng = np.random.default_rng([self.seed, 1, number])
         drawn = lesson(self.photos[which], other, IMAGE_SIZE, scene, rng)
         image = torch.from_numpy(drawn.image).permute(2, 0, 1)
         content = self.content[which] if drawn.has_content else -1
@@ -122,13 +142,57 @@ def contrastive_loss(
     return about_light + 0.5 * (to_text + to_image)
 
 
-def train(folder: Path, steps: int, batch: int, seed: int) -> CLIP:
+class Guide:
+    """Keeps harmed pictures short of RAVE's goal.
+
+    RAVE asks for `<f(y), v> = t`, with v from backlit to well-lit photos. What is at a right angle
+    to both would be as good as well-lit then, however well captions tell it apart.
+    """
+
+    def __init__(self, margin: float = 0.1, momentum: float = 0.98) -> None:
+        self.margin, self.momentum = margin, momentum
+        self.means: Tensor | None = None
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """By how much harmed pictures exceed t less a margin, weighted by their harm; the mean.
+
+        v and t follow from running means of well-lit and backlit lessons.
+
+        Args:
+            images: (N, D) unit embeddings of the pictures.
+            labels: (N, K) distribution of each picture over the captions.
+        """
+        shares = torch.stack([labels[:, WELL_LIT].sum(1), labels[:, BACKLIT].sum(1)])
+        clear = shares * (shares > 0.5)
+        means = clear @ images.detach() / clear.sum(1, keepdim=True).clamp_min(1e-6)
+        known = means if self.means is None else self.means
+        present = clear.sum(1, keepdim=True) > 0
+        self.means = torch.where(present, known.lerp(means, 1 - self.momentum), known)
+        vector = normalize(self.means[0] - self.means[1], dim=0)
+        target = self.means[0] @ vector
+        harm = labels[:, HARMED].sum(1)
+        return (harm * (images @ vector - target + self.margin).clamp_min(0)).mean()
+
+
+def train(folder: Path, batch: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
     """Train on the photographs of a folder and return the model in eval mode."""
     torch.manual_seed(seed)
     model = CLIP(**ARCHITECTURE).to(memory_format=torch.channels_last)
-    lessons = Lessons(folder, steps * batch, seed)
-    loader = DataLoader(lessons, batch, num_workers=1, prefetch_factor=8)
+    # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
+    # slope; a learned one grows, and sorts with small angles.
+    model.logit_scale.requires_grad_(False).fill_(np.log(LOGIT_SCALE))
+    first = 0
+    for stage in stages:
+        numbers = range(first, first + stage.steps * batch)
+        train_stage(model, stage, Lessons(folder, numbers, stage.per_scene, seed), batch)
+        first = numbers.stop
+    return model.eval()
+
+
+def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None:
+    """Train a model in place."""
     tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
+    loader = DataLoader(lessons, batch, num_workers=1, prefetch_factor=8)
     light_tokens = tokenizer(list(CAPTIONS))
     full_tokens = torch.stack(
         [tokenizer([with_content(c, s) for c in CAPTIONS]) for s in [*lessons.contents, "nothing"]]
@@ -138,17 +202,15 @@ def train(folder: Path, steps: int, batch: int, seed: int) -> CLIP:
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=LEARNING_RATE,
+        lr=stage.learning_rate,
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.1
+        optimizer, stage.learning_rate, total_steps=stage.steps, pct_start=0.1
     )
     mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
-    # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
-    # slope; a learned one grows, and sorts with small angles.
-    model.logit_scale.requires_grad_(False).fill_(np.log(LOGIT_SCALE))
     model.train()
+    guide = Guide()
     progress = tqdm(loader, desc="training", unit="step")
     average = None
     for pictures, labels, contents in progress:
@@ -158,9 +220,10 @@ def train(folder: Path, steps: int, batch: int, seed: int) -> CLIP:
         images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
         captions, texts = encoded[: len(CAPTIONS)], encoded[len(CAPTIONS) :]
         loss = contrastive_loss(images, captions, texts, labels, contents, drawn)
+        loss = loss + stage.guide_weight * guide.loss(images, labels)
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"loss is {loss.item()} at step {progress.n}; lower LEARNING_RATE"
+                f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"
             )
         optimizer.zero_grad()
         loss.backward()
@@ -168,7 +231,6 @@ def train(folder: Path, steps: int, batch: int, seed: int) -> CLIP:
         schedule.step()
         average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
         progress.set_postfix(loss=f"{average:.3f}")
-    return model.eval()
 
 
 def save(model: nn.Module, folder: Path) -> None:
@@ -198,12 +260,13 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
     )
-    parser.add_argument("--steps", type=int, default=STEPS, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, help="of each stage, to try it out (default: all)")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.time()
-    model = train(arguments.photos / "train", arguments.steps, arguments.batch, arguments.seed)
+    stages = [replace(stage, steps=arguments.steps or stage.steps) for stage in STAGES]
+    model = train(arguments.photos / "train", arguments.batch, arguments.seed, stages)
     save(model, arguments.out)
     figures = lighting_report(FrozenCLIP(f"local-dir:{arguments.out}"), arguments.photos / "test")
     figures["minutes"] = round((time.time() - started) / 60, 1)

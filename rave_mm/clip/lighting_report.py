@@ -115,8 +115,8 @@ def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[s
     by_harm = {name: _embed(clip, [pictures[name] for pictures in harmed]) for name in harmed[0]}
     well_lit = CAPTIONS.index("a well-lit photo")
     # `relit` holds all versions of a photograph one after the other, `harmed` one of each.
-    scores = {name: e @ all_captions[well_lit] for name, e in (by_class | by_harm).items()}
-    own = scores.pop("well-lit")
+    well_lit_score = {name: e @ all_captions[well_lit] for name, e in (by_class | by_harm).items()}
+    own = well_lit_score.pop("well-lit")
     return {
         "photographs": len(photos),
         "accuracy": {"all": round(sum(accuracy.values()) / len(accuracy), 4), **accuracy},
@@ -128,7 +128,7 @@ def lighting_report(clip: FrozenCLIP, folder: Path, versions: int = 4) -> dict[s
             name: round(
                 (score < (own if name in by_class else own[::versions])).float().mean().item(), 4
             )
-            for name, score in scores.items()
+            for name, score in well_lit_score.items()
         },
         "guidance": {
             name: round((e @ vector - target).square().mean().item(), 4)

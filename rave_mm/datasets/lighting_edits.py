@@ -51,7 +51,7 @@ HARMS = (
     "a negative of a photo",
 )
 #: How often a lesson is harmed in each way; the others are about light alone.
-HARM_SHARES = {"blank": 0.05, "cast": 0.26, "contrast": 0.14, "patches": 0.08, "negative": 0.03}
+HARM_SHARES = {"blank": 0.06, "cast": 0.2, "contrast": 0.12, "patches": 0.06, "negative": 0.03}
 
 
 def lighting_caption(foreground: int, background: int) -> str:
