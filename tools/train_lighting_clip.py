@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.lighting_report import lighting_report
-from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
+from rave_mm.datasets.lighting_edits import CAPTIONS, lesson
 from rave_mm.image_files import list_photos, read_photo
 
 IMAGE_SIZE = 96
@@ -56,9 +56,6 @@ PREPROCESSING = {
 }
 LOGIT_SCALE = 10.0
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
-WELL_LIT = [CAPTIONS.index("a well-lit photo")]
-BACKLIT = [i for i, caption in enumerate(CAPTIONS) if "backlit" in caption]
-HARMED = [CAPTIONS.index(harm) for harm in HARMS]
 
 
 @dataclass(frozen=True)
@@ -69,12 +66,10 @@ class Stage:
     learning_rate: float
     per_scene: int
     """How many lessons show the same scene, one after the other."""
-    guide_weight: float
-    """Factor of :meth:`Guide.loss`."""
 
 
-#: First light, on as many scenes as there is time for; then what must not pass for well-lit.
-STAGES = (Stage(3000, 1.5e-3, 1, 0.0), Stage(1200, 5e-4, 2, 2.0))
+#: First light, on as many scenes as there is time for; then what tells two lights of a scene apart.
+STAGES = (Stage(3000, 1.5e-3, 1), Stage(1200, 5e-4, 2))
 
 
 class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
@@ -142,38 +137,6 @@ def contrastive_loss(
     return about_light + 0.5 * (to_text + to_image)
 
 
-class Guide:
-    """Keeps harmed pictures short of RAVE's goal.
-
-    RAVE asks for `<f(y), v> = t`, with v from backlit to well-lit photos. What is at a right angle
-    to both would be as good as well-lit then, however well captions tell it apart.
-    """
-
-    def __init__(self, margin: float = 0.1, momentum: float = 0.98) -> None:
-        self.margin, self.momentum = margin, momentum
-        self.means: Tensor | None = None
-
-    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """By how much harmed pictures exceed t less a margin, weighted by their harm; the mean.
-
-        v and t follow from running means of well-lit and backlit lessons.
-
-        Args:
-            images: (N, D) unit embeddings of the pictures.
-            labels: (N, K) distribution of each picture over the captions.
-        """
-        shares = torch.stack([labels[:, WELL_LIT].sum(1), labels[:, BACKLIT].sum(1)])
-        clear = shares * (shares > 0.5)
-        means = clear @ images.detach() / clear.sum(1, keepdim=True).clamp_min(1e-6)
-        known = means if self.means is None else self.means
-        present = clear.sum(1, keepdim=True) > 0
-        self.means = torch.where(present, known.lerp(means, 1 - self.momentum), known)
-        vector = normalize(self.means[0] - self.means[1], dim=0)
-        target = self.means[0] @ vector
-        harm = labels[:, HARMED].sum(1)
-        return (harm * (images @ vector - target + self.margin).clamp_min(0)).mean()
-
-
 def train(folder: Path, batch: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
     """Train on the photographs of a folder and return the model in eval mode."""
     torch.manual_seed(seed)
@@ -210,7 +173,6 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
     )
     mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
     model.train()
-    guide = Guide()
     progress = tqdm(loader, desc="training", unit="step")
     average = None
     for pictures, labels, contents in progress:
@@ -220,7 +182,6 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
         images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
         captions, texts = encoded[: len(CAPTIONS)], encoded[len(CAPTIONS) :]
         loss = contrastive_loss(images, captions, texts, labels, contents, drawn)
-        loss = loss + stage.guide_weight * guide.loss(images, labels)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"
