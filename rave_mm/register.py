@@ -13,6 +13,7 @@ compat.apply()
 from rave_mm.datasets import backlit_pairs, replayable, transforms, unpaired_photos  # noqa: E402
 from rave_mm.engine import log_processor, phased_train_loop  # noqa: E402
 from rave_mm.models import (  # noqa: E402
+    adversarial_enhancer,
     backlit_enhancer,
     light_map_unet,
     losses,
@@ -22,6 +23,7 @@ from rave_mm.models import (  # noqa: E402
 )
 
 __all__ = [
+    "adversarial_enhancer",
     "backlit_enhancer",
     "backlit_pairs",
     "light_map_unet",

@@ -1,33 +1,20 @@
 """CLIP-LIT's model: a network and the pair that guides it, trained in turns."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch import Tensor, nn
 
-from rave_mm.functional import apply_light_map
 from rave_mm.models.backlit_enhancer import BacklitEnhancer
 from rave_mm.models.losses import CLIPLoss
 from rave_mm.models.prompt_losses import CLIPEnhanceLoss, PromptLoss
 from rave_mm.models.prompt_pairs import Pair
 from rave_mm.models.published_checkpoints import adopt_published_keys
-
-
-class TrainingPhase(Protocol):
-    """What the model wants to know of a phase."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def trains(self) -> str: ...
-
-    @property
-    def losses(self) -> Sequence[str]: ...
+from rave_mm.models.turns import TrainingPhase, check_well_lit, result_of
 
 
 @MODELS.register_module()
@@ -167,7 +154,7 @@ class PromptGuidedEnhancer(BacklitEnhancer):
         for_pair = [n for n in self.active_losses if isinstance(self.losses[n], PromptLoss)]
         if not for_pair:
             return super().forward_train(inputs, data_samples)
-        _check_well_lit(well_lit, data_samples)
+        check_well_lit(well_lit, data_samples, "pair")
         for_network = [name for name in self.active_losses if name not in for_pair]
         values = self._network_values(inputs, for_network) if for_network else {}
         pair = self.pair()
@@ -185,18 +172,11 @@ class PromptGuidedEnhancer(BacklitEnhancer):
             return loss(enhanced, backlit, pair=pair)
         return super()._network_term(name, enhanced, backlit)
 
-    @torch.no_grad()
     def _results(self, photos: Tensor, most: int) -> tuple[Tensor, ...]:
         """The newest results of the photos, oldest first: as many as there are, at most `most`."""
         networks = (self.snapshot, self.generator)
         count = min(most, int(self.enhancements_done), len(networks))
-        results = []
-        for network in networks[len(networks) - count :]:
-            was_training = network.training
-            network.eval()  # as its result will be; and nothing in it learns from these photos
-            results.append(apply_light_map(photos, network(photos)))
-            network.train(was_training)
-        return tuple(results)
+        return tuple(result_of(network, photos) for network in networks[len(networks) - count :])
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         adopt_published_keys(state_dict, prefix)
@@ -206,22 +186,6 @@ class PromptGuidedEnhancer(BacklitEnhancer):
                 if key.startswith(("snapshot.", "enhancements_")):
                     state_dict[prefix + key] = value
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _check_well_lit(well_lit: Tensor | None, data_samples: DataSample | None) -> None:
-    what_to_do = (
-        "load them with dict(type='LoadPhoto', key='ref') and pack them with dict(type="
-        "'PackInputs', keys=['img', 'ref'], meta_keys=['ref_path', 'ref_channel_order'])"
-    )
-    if well_lit is None:
-        raise ValueError(
-            f"got backlit photos alone, expected well-lit ones too, to teach the pair: {what_to_do}"
-        )
-    if data_samples is not None and "ref_channel_order" not in data_samples.metainfo_keys():
-        raise ValueError(
-            "the well-lit photos do not tell their channel order, so MMagic took them for BGR: "
-            f"{what_to_do}"
-        )
 
 
 def _uses_the_pair(loss: nn.Module) -> bool:
