@@ -65,7 +65,7 @@ setup(
     package_data={"rave_mm": ["clip/lighting_clip/*"]},
     include_package_data=False,
     install_requires=requirements("runtime"),
-    extras_require={"demo": requirements("demo"), "tests": requirements("tests")},
+    extras_require={name: requirements(name) for name in ("demo", "metrics", "tests")},
     cmdclass={"build_py": BuildWithShippedFolders},
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -12,6 +12,7 @@ compat.apply()
 # E402: these import MMagic, which the cures must precede.
 from rave_mm.datasets import backlit_pairs, replayable, transforms, unpaired_photos  # noqa: E402
 from rave_mm.engine import log_processor, phased_train_loop  # noqa: E402
+from rave_mm.evaluation import fidelity, no_reference, perceptual  # noqa: E402
 from rave_mm.models import (  # noqa: E402
     adversarial_enhancer,
     backlit_enhancer,
@@ -26,9 +27,12 @@ __all__ = [
     "adversarial_enhancer",
     "backlit_enhancer",
     "backlit_pairs",
+    "fidelity",
     "light_map_unet",
     "log_processor",
     "losses",
+    "no_reference",
+    "perceptual",
     "phased_train_loop",
     "prompt_enhancer",
     "prompt_losses",

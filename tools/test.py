@@ -1,5 +1,12 @@
 """Test a checkpoint: `python tools/test.py CONFIG CHECKPOINT`; ours or a published one.
 
+The protocol says how figures are computed, and each figure's name what it depends on
+(docs/metrics.md). Into the work directory go report.json, photos.csv and report.html, beside the
+figures of the input those of the result.
+
+A figure that cannot be computed, for want of weights or of ground truth, is told at the start, with
+what to do; the others are computed, and the exit status is 3.
+
 The network pads as the config says: with zeros in configs/rave, as in training. The published code
 pads with reflection when it tests. For that, add
 
@@ -7,62 +14,106 @@ pads with reflection when it tests. For that, add
 """
 
 import argparse
-import json
+import sys
 from pathlib import Path
 
-from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
-from mmengine.runner import Runner
 
 from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
 
+NOT_COMPUTED = 3
+"""The exit status where a figure that was asked for could not be computed."""
 
-class KeepFigures(Hook):
-    """Keeps the figures of a test, which MMagic's test loop hands to hooks and does not return."""
-
-    def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
-
-    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        self.figures = {name: float(value) for name, value in (metrics or {}).items()}
+_SHORT = {"PSNR-RGB": "PSNR", "SSIM-RGB": "SSIM"}
 
 
-def write_figures(path: Path, figures: dict[str, float]) -> None:
-    """Write the figures as JSON; the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(figures, indent=2) + "\n")
-    temporary.replace(path)
+def short_figures(figures: dict[str, tuple[float, float]]) -> dict[str, float]:
+    """What --out writes: (result, input) of each metric, under MMagic's name where it is MMagic's.
+
+    `PSNR` and `SSIM` are MMagic's of RGB, as validations log them; the input's have `input/` before
+    them.
+    """
+    short = {_SHORT.get(name, name): pair for name, pair in figures.items()}
+    return {
+        **{name: result for name, (result, _) in short.items()},
+        **{f"input/{name}": photo for name, (_, photo) in short.items()},
+    }
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_run_arguments(parser)
     parser.add_argument("checkpoint", help="a checkpoint's path, or its address (https://...)")
-    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    parser.add_argument(
+        "--protocol",
+        choices=("standard", "rave-paper", "clip-lit-paper"),
+        default="standard",
+        help="how figures are computed, whatever the config's test_evaluator (default: standard)",
+    )
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="NAME",
+        help="which of the protocol's, as PSNR LPIPS-vgg FID NIQE MUSIQ, or all (default: the "
+        "config's test_metrics, or else what the protocol has without a request)",
+    )
+    parser.add_argument(
+        "--gt-mean",
+        action="store_true",
+        help="also figures of pictures scaled to the ground truth's mean, as NAME-GTmean",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="also write the figures alone to this JSON file, as PSNR and input/PSNR",
+    )
     arguments = parser.parse_args()
     if "://" not in arguments.checkpoint and not Path(arguments.checkpoint).is_file():
         parser.error(
             f"no checkpoint {arguments.checkpoint}; tools/train.py writes them to its --work-dir "
             "as iter_N.pth"
         )
+    return arguments
+
+
+def main() -> None:
+    arguments = parse()
     config = load_config(arguments)
+    # These import MMagic, which takes a while.
+    from rave_mm.evaluation.outcome import to_json, write_whole
+    from rave_mm.evaluation.protocols import choose_metrics, read_protocol
+    from rave_mm.evaluation.run_record import RecordTest
+
     config.load_from = arguments.checkpoint
+    wanted = arguments.metrics or config.get("test_metrics")
+    protocol = read_protocol(arguments.protocol)
+    metrics = choose_metrics(protocol, wanted, arguments.gt_mean)
+    config.test_evaluator = dict(protocol.test_evaluator, metrics=metrics)
     # The visualization hook asks for the iteration, for which MMEngine would build the training
     # loop, and that needs the training photos.
     for part in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         config[part] = None
     runner = build_runner(config)
-    kept = KeepFigures()
-    runner.register_hook(kept)
+    record = RecordTest(arguments.protocol, metrics, arguments.config, arguments.checkpoint)
+    runner.register_hook(record)
     runner.test()
-    if arguments.out and is_main_process():
-        write_figures(arguments.out, kept.figures)
-    pictures = Path(runner.log_dir) / "vis_data" / "vis_image"
-    print_log(f"input, result and ground truth side by side: {pictures}", "current")
+    if is_main_process():
+        assert record.outcome is not None
+        figures = record.outcome.figures
+        if arguments.out:
+            pairs = {name: (figure.result, figure.input) for name, figure in figures.items()}
+            write_whole(arguments.out, to_json(short_figures(pairs)))
+        pictures = Path(runner.log_dir) / "vis_data" / "vis_image"
+        print_log(record.outcome.table(), "current")
+        print_log(f"input, result and ground truth side by side: {pictures}", "current")
+        print_log(f"report: {Path(runner.work_dir) / 'report.html'}", "current")
+    barrier()  # the first process to leave with a status takes the others with it
+    if record.not_computed:
+        sys.exit(NOT_COMPUTED)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-# The input's own figures stand beside the result's, as in the papers' tables.
+# The input's own figures stand beside the result's, as in the papers' tables. tools/test.py takes
+# its metrics from a protocol (_base_/protocols) instead.
 val_evaluator = dict(
     type="Evaluator",
     metrics=[

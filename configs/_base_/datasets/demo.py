@@ -32,3 +32,4 @@ val_dataloader = dict(
     dataset=dict(backlit=data_root + "test/resize_input", well_lit=data_root + "test/resize_gt"),
 )
 test_dataloader = val_dataloader
+test_metrics = ["PSNR", "SSIM"]

@@ -1,0 +1,170 @@
+"""A test's report as one HTML page that asks for nothing outside itself."""
+
+import base64
+import html
+import math
+from collections.abc import Mapping, Sequence
+from string import Template
+from typing import TYPE_CHECKING
+
+from rave_mm.evaluation.report_page import PAGE
+from rave_mm.evaluation.showcase import Shown
+
+if TYPE_CHECKING:
+    from rave_mm.evaluation.outcome import TestOutcome
+
+_BINS = 20
+_WIDTH, _HEIGHT, _FOOT = 320, 120, 18
+
+
+def build_report(
+    outcome: "TestOutcome",
+    shown: Sequence[Shown],
+    leading: str | None,
+    names: Mapping[str, str],
+) -> str:
+    """The page: figures, what was not computed, distributions, photos before and after.
+
+    Args:
+        outcome: What was found.
+        shown: Photos, by rising gain.
+        leading: The metric whose gain that is, or None.
+        names: The name of each photo, by its path.
+    """
+    title = f"Test of {len(outcome.rows)} photos, protocol {outcome.protocol}"
+    metrics = outcome.rows[0].figures if outcome.rows else ()
+    return Template(PAGE).substitute(
+        title=html.escape(title),
+        figures=_figures(outcome),
+        not_computed=_not_computed(outcome),
+        distributions="".join(_distribution(outcome, metric) for metric in metrics),
+        order=html.escape(_order(len(outcome.rows), len(shown), leading)),
+        photos="".join(_photo(outcome, photo, names[photo.path]) for photo in shown),
+        facts=_facts(outcome),
+    )
+
+
+def _order(count: int, shown: int, leading: str | None) -> str:
+    by = f"by gain in {leading}, the least gain first" if leading else "by name"
+    if shown < count:
+        half = shown // 2
+        return f"{shown} of {count} photos, sorted {by}: the {half} worst, then the {half} best."
+    return f"All {count} photos, sorted {by}."
+
+
+def _number(value: float, signed: bool = False) -> str:
+    return f"{value:+.4f}" if signed else f"{value:.4f}"
+
+
+def _figures(outcome: "TestOutcome") -> str:
+    rows = [
+        f"<tr><th scope=row>{html.escape(name)}</th><td>{_number(figure.input)}</td>"
+        f"<td>{_number(figure.result)}</td><td>{_number(figure.gain, signed=True)}</td>"
+        f"<td>{html.escape(figure.better)}</td></tr>"
+        for name, figure in outcome.figures.items()
+    ]
+    return "".join(rows) or "<tr><td colspan=5>none</td></tr>"
+
+
+def _not_computed(outcome: "TestOutcome") -> str:
+    if not outcome.not_computed:
+        return "<p>Every figure that was asked for was computed.</p>"
+    items = [
+        f"<li><strong>{html.escape(name)}</strong>: {html.escape(why['reason'])}. "
+        f"{html.escape(why['remedy'])}.</li>"
+        for name, why in outcome.not_computed.items()
+    ]
+    return f"<p class=warning>Not computed:</p><ul>{''.join(items)}</ul>"
+
+
+def _distribution(outcome: "TestOutcome", metric: str) -> str:
+    found = [values for row in outcome.rows if (values := row.figures[metric])]
+    return histogram(metric, [result for result, _, _ in found], [photo for _, photo, _ in found])
+
+
+def histogram(metric: str, results: Sequence[float], inputs: Sequence[float]) -> str:
+    """How a metric is distributed over photos, as a figure with inline SVG.
+
+    Args:
+        metric: Its name.
+        results: A value for each photo; what is not finite is left out, and said.
+        inputs: Likewise, of the inputs.
+    """
+    series = {"input": _finite(inputs), "result": _finite(results)}
+    values = series["input"] + series["result"]
+    left_out = len(results) + len(inputs) - len(values)
+    if not values:
+        return f"<figure><figcaption>{html.escape(metric)}: no values</figcaption></figure>"
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    counts = {name: [0] * _BINS for name in series}
+    for name, found in series.items():
+        for value in found:
+            counts[name][min(int((value - low) / span * _BINS), _BINS - 1)] += 1
+    most = max(max(bins) for bins in counts.values())
+    step, room = _WIDTH / _BINS, _HEIGHT - _FOOT
+    bars = "".join(
+        f'<rect class="{name}" x="{index * step:.1f}" y="{room * (1 - count / most):.1f}" '
+        f'width="{step - 1:.1f}" height="{room * count / most:.1f}"/>'
+        for name, bins in counts.items()
+        for index, count in enumerate(bins)
+        if count
+    )
+    note = f", {left_out} infinite values left out" if left_out else ""
+    name = html.escape(metric)
+    return (
+        f"<figure class=distribution><figcaption>{name}{note}</figcaption>"
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Distribution of {name} '
+        f'from {low:.4g} to {high:.4g}">{bars}'
+        f'<text x="0" y="{_HEIGHT - 4}">{low:.4g}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{high:.4g}</text></svg></figure>'
+    )
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
+
+
+def _photo(outcome: "TestOutcome", photo: Shown, name: str) -> str:
+    row = next(row for row in outcome.rows if row.name == name)
+    cells = []
+    for metric, found in row.figures.items():
+        told = (
+            "none"
+            if found is None
+            else (f"{_number(found[1])} → {_number(found[0])} ({_number(found[2], signed=True)})")
+        )
+        cells.append(f"<dt>{html.escape(metric)}</dt><dd>{told}</dd>")
+    shown = html.escape(name)
+    return (
+        f"<figure class=photo><figcaption>{shown}</figcaption><div class=pair>"
+        f'<img alt="{shown} after" src="{_data_uri(photo.after)}">'
+        f'<img class=before alt="{shown} before" src="{_data_uri(photo.before)}"></div>'
+        f"<label>before <input type=range min=0 max=100 value=50 "
+        f'aria-label="{shown}: how much of it is shown as it was before"> after</label>'
+        f"<dl>{''.join(cells)}</dl></figure>"
+    )
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def _facts(outcome: "TestOutcome") -> str:
+    facts = outcome.facts
+    photos = facts.get("photos", {})
+    checkpoint = facts.get("checkpoint", {})
+    told = {
+        "protocol": outcome.protocol,
+        "config": facts.get("config", ""),
+        "checkpoint": f"{checkpoint.get('file', '')} (sha256 {checkpoint.get('sha256', '')})",
+        "photos": f"{photos.get('count', 0)}, list sha256 {photos.get('list_sha256', '')}",
+        "versions": ", ".join(f"{k} {v}" for k, v in facts.get("versions", {}).items()),
+        "date": facts.get("date", ""),
+    }
+    for names in photos.get("equal", []):
+        told["equal photos"] = "; ".join(filter(None, [told.get("equal photos"), ", ".join(names)]))
+    return "".join(
+        f"<dt>{html.escape(key)}</dt><dd>{html.escape(str(value))}</dd>"
+        for key, value in told.items()
+    )

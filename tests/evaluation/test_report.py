@@ -1,0 +1,211 @@
+"""The HTML page: it parses, asks for nothing outside, escapes names, and its slider moves."""
+
+import base64
+import io
+import json
+import math
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from rave_mm.evaluation.outcome import (
+    Figure,
+    PhotoRow,
+    TestOutcome,
+    csv_table,
+    json_record,
+    to_json,
+    write_outcome,
+)
+from rave_mm.evaluation.report import build_report, histogram
+from rave_mm.evaluation.showcase import Showcase, Shown, jpeg
+
+NASTY = "<b onload=\"x\">&'photo'.jpg"
+VOID = {"meta", "link", "img", "input", "rect"}
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text, and checks that tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def outcome() -> TestOutcome:
+    rows = [
+        PhotoRow("a.jpg", {"PSNR-RGB": (20.0, 15.0, 5.0), "NIQE-gray": None}),
+        PhotoRow(NASTY, {"PSNR-RGB": (12.0, 14.0, -2.0), "NIQE-gray": (4.0, 5.0, 1.0)}),
+        PhotoRow("same.jpg", {"PSNR-RGB": (math.inf, 30.0, math.inf), "NIQE-gray": None}),
+    ]
+    return TestOutcome(
+        protocol="standard",
+        figures={"PSNR-RGB": Figure(math.inf, 19.6666666, math.inf, "higher")},
+        not_computed={"NIQE-gray": {"reason": "2 of <3> photos", "remedy": "Leave them out"}},
+        rows=rows,
+        facts={
+            "photos": {"count": 3, "list_sha256": "abc", "equal": [["a.jpg", NASTY]]},
+            "checkpoint": {"file": "x.pth", "sha256": None},
+            "versions": {"torch": "2"},
+        },
+    )
+
+
+@pytest.fixture
+def shown() -> list[Shown]:
+    before, after = (jpeg(torch.full((3, 600, 900), level)) for level in (20.0, 200.0))
+    gains = ((-2.0, NASTY), (5.0, "a.jpg"), (math.inf, "same.jpg"))
+    return [Shown(value, f"/photos/{name}", before, after) for value, name in gains]
+
+
+@pytest.fixture
+def text(outcome: TestOutcome, shown: list[Shown]) -> str:
+    names = {photo.path: photo.path.removeprefix("/photos/") for photo in shown}
+    return build_report(outcome, shown, "PSNR-RGB", names)
+
+
+def test_the_page_holds_all_and_asks_for_nothing(text: str) -> None:
+    page = Page(text)
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "srcset", "action", "data"):
+            assert (attributes.get(name) or "data:").startswith("data:"), tag
+    assert "url(" not in text and "@import" not in text and "http://" not in text
+    pictures = page.all("img")
+    assert len(pictures) == 6
+    for attributes in pictures:
+        data = base64.b64decode((attributes["src"] or "").partition("base64,")[2])
+        assert Image.open(io.BytesIO(data)).size == (800, 533)
+    assert "All 3 photos, sorted by gain in PSNR-RGB, the least gain first." in page.text
+    assert re.findall(r"([-+]\d+\.\d+|\+inf)\)", page.text)[0] == "-2.0000"  # the worst is first
+    assert "2 of <3> photos" in page.text and "Leave them out" in page.text
+
+
+def test_names_are_escaped_and_sliders_labelled(text: str) -> None:
+    page = Page(text)
+    assert not page.all("b") and page.text.count(NASTY) >= 2
+    sliders = page.all("input")
+    assert [slider["type"] for slider in sliders] == ["range"] * 3
+    assert (sliders[0]["aria-label"] or "").startswith(NASTY)
+    assert page.all("html")[0]["lang"] == "en"
+    assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
+
+
+def test_a_part_of_many_photos_is_said_to_be_one(outcome: TestOutcome, shown: list[Shown]) -> None:
+    names = {photo.path: photo.path.removeprefix("/photos/") for photo in shown}
+    page = build_report(outcome, shown[:2], "PSNR-RGB", names)
+    assert "2 of 3 photos, sorted by gain in PSNR-RGB, the least gain first: the 1 worst" in page
+    none = TestOutcome("standard", {}, {}, [])
+    assert "Every figure that was asked for was computed" in build_report(none, [], None, {})
+
+
+def test_histograms_count_every_photo() -> None:
+    page = Page(histogram("PSNR-RGB", [1.0, 1.0, 3.0, math.inf], [0.0, 2.0, 2.0, 4.0]))
+    bars = page.all("rect")
+    heights = {
+        kind: [float(b["height"] or 0) for b in bars if b["class"] == kind]
+        for kind in ("result", "input")
+    }
+    assert heights["result"] == [102.0, 51.0] and heights["input"] == [51.0, 102.0, 51.0]
+    assert "1 infinite values left out" in page.text
+    assert "no values" in histogram("PSNR-RGB", [math.inf], [])
+    assert Page(histogram("flat", [2.0], [2.0])).all("rect")
+
+
+def test_json_and_csv(outcome: TestOutcome) -> None:
+    record = json.loads(to_json(json_record(outcome)))
+    assert record["figures"]["PSNR-RGB"] == {
+        "result": "inf",
+        "input": 19.666667,
+        "gain": "inf",
+        "better": "higher",
+    }
+    assert record["not_computed"]["NIQE-gray"]["remedy"] == "Leave them out"
+    lines = csv_table(outcome).splitlines()
+    assert lines[0].split(",")[:4] == ["name", "PSNR-RGB", "input/PSNR-RGB", "gain/PSNR-RGB"]
+    assert lines[1] == "a.jpg,20.0,15.0,5.0,,,"
+    assert lines[3] == "same.jpg,inf,30.0,inf,,,"
+
+
+CHECK = """<!DOCTYPE html><iframe id=page width=360 height=640></iframe><pre id=told></pre>
+<script>
+const frame = document.getElementById("page"), told = [];
+frame.srcdoc = %s;
+frame.onload = () => {
+  const page = frame.contentDocument, share = () =>
+    getComputedStyle(page.querySelector(".before")).clipPath;
+  const before = share(), slider = page.querySelector(".photo input");
+  slider.value = 10;
+  slider.dispatchEvent(new Event("input", {bubbles: true}));
+  document.getElementById("told").textContent = JSON.stringify({
+    before, after: share(),
+    width: page.documentElement.scrollWidth, room: page.documentElement.clientWidth,
+  });
+};
+</script>"""
+
+
+def test_in_a_browser(text: str, tmp_path: Path) -> None:
+    """The slider moves, the page fits a phone's width, and the console has no error."""
+    browsers = ("chromium", "chromium-browser", "google-chrome", "chrome", "chrome-headless-shell")
+    browser = next(filter(None, map(shutil.which, browsers)), None)
+    if browser is None:
+        pytest.skip(f"no browser: none of {', '.join(browsers)} is on the PATH")
+    # A script element in the page must not end the one that carries it.
+    embedded = json.dumps(text).replace("</", "<\\/")
+    (tmp_path / "check.html").write_text(CHECK % embedded, encoding="utf-8")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    command += ["--virtual-time-budget=5000", f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run(
+        [*command, "--dump-dom", (tmp_path / "check.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found = re.search(r'<pre id="told">(.+?)</pre>', done.stdout)
+    assert found, done.stdout[-2000:]
+    told = json.loads(found[1])
+    assert told["before"] == "inset(0px 50% 0px 0px)" and told["after"] == "inset(0px 90% 0px 0px)"
+    assert told["width"] <= told["room"]
+    assert "CONSOLE" not in done.stderr, done.stderr
+
+
+def test_files_are_written_whole(outcome: TestOutcome, shown: list[Shown], tmp_path: Path) -> None:
+    showcase = Showcase(3)
+    showcase.shown = shown
+    names = {photo.path: photo.path.removeprefix("/photos/") for photo in shown}
+    write_outcome(tmp_path / "run", outcome, showcase, "PSNR-RGB", names)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "photos.csv",
+        "report.html",
+        "report.json",
+    ]
