@@ -36,6 +36,7 @@ class Method:
 
 RAVE = Method("RAVE", "demo/rave_demo.py")
 TINY = (
+    "train_cfg.val_begin=1",
     "train_cfg.val_interval=2",
     "default_hooks.checkpoint.interval=2",
     "default_hooks.logger.interval=1",

@@ -72,6 +72,7 @@ train_cfg = dict(
             ],
         ),
     ],
+    val_begin=101,  # before, the network has not changed
     val_interval=50,
 )
 optim_wrapper = dict(
