@@ -36,7 +36,7 @@ def test_it_tells_lights_apart(report: dict[str, Any]) -> None:
 
 
 def test_spoilt_pictures_are_not_called_well_lit(report: dict[str, Any]) -> None:
-    """Casts and negatives are the weak side, as the model card says, and harsh contrast a little."""
+    """Casts and negatives are the weak side, and harsh contrast a little: see the model card."""
     harmed = dict(report["harmed"])
     assert harmed.pop("negative") < 0.5
     assert harmed.pop("contrast-blown") < 0.1
