@@ -2,8 +2,12 @@
 
 import difflib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__", "config_path"]
+if TYPE_CHECKING:
+    from rave_mm.inference import enhance
+
+__all__ = ["__version__", "config_path", "enhance"]
 
 __version__ = "0.1.0"
 
@@ -44,3 +48,12 @@ def config_path(name: str) -> Path:
     hint = f" Did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
     listing = "".join(f"\n  {path}" for path in available) or " none"
     raise FileNotFoundError(f"no config {name!r} in {root}.{hint} Available:{listing}")
+
+
+def __getattr__(name: str) -> Any:
+    """Import `enhance` when it is asked for: it needs PyTorch, which takes seconds."""
+    if name == "enhance":
+        from rave_mm.inference import enhance
+
+        return enhance
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,6 +38,7 @@ _DECODER_ERRORS = (
     Image.DecompressionBombError,
     cv2.error,
 )
+_PNG_GRAY_AND_ALPHA = 4
 _DUPLICATE = re.compile(r"^(?P<original>.+?) ?\(\d+\)$")
 _SHOWN = 10
 
@@ -56,6 +58,25 @@ class UnreadablePhotoError(RuntimeError):
 
     def __str__(self) -> str:
         return f"cannot read photograph {self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """What a photograph's file holds.
+
+    Attributes:
+        pixels: (H, W, C), upright, uint8 or uint16; gray, gray and alpha, RGB or RGBA for 1 to 4
+            channels.
+        mode: Pillow's name for the kind of pixels in the file, such as "CMYK".
+        exif: Its EXIF tags; the orientation among them is already applied. A TIFF's are all of
+            its tags.
+        info: What Pillow tells beside the pixels, such as `icc_profile`.
+    """
+
+    pixels: np.ndarray
+    mode: str
+    exif: Image.Exif
+    info: dict[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -122,26 +143,64 @@ def read_photo(path: Path | str) -> np.ndarray:
         UnreadablePhotoError: The file is missing, truncated, corrupt, or holds what is
             neither 8 nor 16 bits per channel.
     """
+    pixels = decode_photo(path).pixels
+    if pixels.shape[2] < 3:
+        return np.repeat(pixels[..., :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def decode_photo(path: Path | str) -> DecodedPhoto:
+    """Read one photograph as :func:`read_photo` does, with its alpha and metadata; gray as gray.
+
+    Args:
+        path: A file as for :func:`read_photo`.
+
+    Returns:
+        Its pixels, upright, and what else it holds.
+
+    Raises:
+        UnreadablePhotoError: As :func:`read_photo`.
+    """
     path = Path(path)
-    with _decoding(path):
+    with decoding(path):
         data = path.read_bytes()
         if not data:
             raise UnreadablePhotoError(path, "the file is empty")
         with Image.open(io.BytesIO(data)) as image:
-            if _bits(image, data) == 16:
-                return _read_16_bit(path, image, data)
-            if image.mode not in _EIGHT_BIT_MODES:
+            mode = image.mode
+            if stored_bits(image, data) == 16:
+                pixels = _read_16_bit(path, image, data)
+            elif mode in _EIGHT_BIT_MODES:
+                image.load()
+                # Asked after loading: recent Pillow turns a TIFF upright then, and drops the tag.
+                orientation = image.getexif().get(_ORIENTATION, 1)
+                pixels = _upright(channels(image), orientation)
+            else:
                 raise UnreadablePhotoError(
                     path,
-                    f"got pixels of Pillow's mode {image.mode!r}; "
+                    f"got pixels of Pillow's mode {mode!r}; "
                     "expected 8 or 16 bits per channel, gray, RGB, palette or CMYK",
                 )
-            image.load()
-            # Asked after loading: recent Pillow turns a TIFF upright then, and drops the tag.
-            orientation = image.getexif().get(_ORIENTATION, 1)
-            # Straight to RGB, Pillow warns about a palette with transparency.
-            colours = image.convert("RGBA") if image.mode in ("P", "PA") else image
-            return np.ascontiguousarray(_upright(np.array(colours.convert("RGB")), orientation))
+            return DecodedPhoto(
+                np.ascontiguousarray(pixels), mode, image.getexif(), dict(image.info)
+            )
+
+
+def channels(image: Image.Image) -> np.ndarray:
+    """The pixels of an 8-bit Pillow image, of any mode, as (H, W, C).
+
+    Args:
+        image: Gray, 1-bit, palette, RGB or CMYK, with or without transparency.
+
+    Returns:
+        uint8; gray, gray and alpha, RGB or RGBA for 1 to 4 channels.
+    """
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    if image.has_transparency_data:
+        mode += "A"
+    converted = image if image.mode == mode else image.convert(mode)
+    pixels = np.array(converted)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def read_photo_8_bit(path: Path | str) -> np.ndarray:
@@ -173,7 +232,7 @@ def photo_size(path: Path | str) -> tuple[int, int]:
         UnreadablePhotoError: The file is missing or its header is not understood.
     """
     path = Path(path)
-    with _decoding(path), Image.open(path) as image:
+    with decoding(path), Image.open(path) as image:
         if image.format == "TIFF":
             # Recent Pillow swaps a turned TIFF's size by itself, older ones do not.
             tags = image.tag_v2  # type: ignore[attr-defined]
@@ -277,16 +336,27 @@ def write_photo(path: Path | str, photo: np.ndarray) -> None:
         else:
             image.save(buffer, "JPEG", quality=95, subsampling=0)
         encoded = buffer.getvalue()
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(encoded)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file aside, so that a file of this name is always a whole one.
+
+    Yields:
+        Where to write. The file takes its name when the block ends, and is removed if it raises.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_bytes(encoded)
+        yield unfinished
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
-def _decoding(path: Path) -> Iterator[None]:
+def decoding(path: Path) -> Iterator[None]:
     """Turn what decoders raise into UnreadablePhotoError, and have them refuse cut files."""
     tolerant = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # any library in the process may have set it
@@ -304,10 +374,10 @@ def _decoding(path: Path) -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
-def _bits(image: Image.Image, data: bytes) -> int:
-    """Bits per channel of a PNG or TIFF file, 8 for other formats."""
+def stored_bits(image: Image.Image, head: bytes) -> int:
+    """Bits per channel of a PNG or TIFF file that begins with `head`, 8 for other formats."""
     if image.format == "PNG":
-        return data[24]
+        return head[24]
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (1,)))  # type: ignore[attr-defined]
     return 8
@@ -338,8 +408,13 @@ def _read_16_bit(path: Path, image: Image.Image, data: bytes) -> np.ndarray:
         raise UnreadablePhotoError(path, "OpenCV cannot decode this 16-bit file")
     if inverted:
         pixels = 65535 - pixels
-    rgb = np.stack([pixels] * 3, axis=2) if pixels.ndim == 2 else pixels[..., 2::-1]
-    return np.ascontiguousarray(_upright(rgb, orientation))
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    elif image.format == "PNG" and data[25] == _PNG_GRAY_AND_ALPHA:
+        pixels = pixels[..., 2:]  # OpenCV has no such kind and makes RGBA of it
+    else:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    return _upright(pixels, orientation)
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

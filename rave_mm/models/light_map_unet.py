@@ -1,6 +1,7 @@
 """The light-map network of RAVE and CLIP-LIT."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
@@ -77,6 +78,23 @@ class ResidualBlock(nn.Module):
         return F.leaky_relu(self.conv2(hidden).add_(x), _SLOPE, inplace=True)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a tile of features lies in those of a whole photograph.
+
+    Attributes:
+        top: First row of the tile.
+        left: First column of the tile.
+        height: Rows of the whole.
+        width: Columns of the whole.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
 class PyramidPooling(nn.Module):
     """Mix statistics of the whole image into the features of each pixel.
 
@@ -108,18 +126,21 @@ class PyramidPooling(nn.Module):
         """Average the features (N, C, H, W) over each grid: maps (N, C, b, b)."""
         return [F.adaptive_avg_pool2d(features, side) for side in self.bins]
 
-    def fuse(self, features: Tensor, pooled: Sequence[Tensor]) -> Tensor:
+    def fuse(
+        self, features: Tensor, pooled: Sequence[Tensor], place: Place | None = None
+    ) -> Tensor:
         """Spread pooled maps over the features and mix them.
 
         Args:
             features: (N, C, H, W).
-            pooled: What :meth:`pool` gave, one (N, C, b, b) for each bin.
+            pooled: What :meth:`pool` gave of the whole photograph, one (N, C, b, b) for each bin.
+            place: Where the features lie in the whole; None if they are the whole.
 
         Returns:
             (N, C, H, W).
         """
         spread = [
-            F.interpolate(branch(grid), features.shape[2:], mode="bilinear", align_corners=True)
+            _spread(branch(grid), features, place)
             for branch, grid in zip(self.branches, pooled, strict=True)
         ]
         return self.fusion(torch.cat([features, *spread], dim=1))
@@ -127,6 +148,27 @@ class PyramidPooling(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Pool and fuse (N, C, H, W)."""
         return self.fuse(features, self.pool(features))
+
+
+def _spread(grid: Tensor, features: Tensor, place: Place | None) -> Tensor:
+    """Upsample a pooled map to the whole photograph, and cut out the place of the features."""
+    height, width = features.shape[2:]
+    if place is None:
+        return F.interpolate(grid, (height, width), mode="bilinear", align_corners=True)
+    rows = _bilinear_weights(grid.shape[2], place.height, place.top, height)
+    columns = _bilinear_weights(grid.shape[3], place.width, place.left, width)
+    spread = rows.to(grid) @ grid @ columns.to(grid).T
+    if features.is_contiguous(memory_format=torch.channels_last):
+        # All that follow would take another layout from it, more slowly and with copies.
+        return spread.contiguous(memory_format=torch.channels_last)
+    return spread
+
+
+def _bilinear_weights(side: int, whole: int, start: int, count: int) -> Tensor:
+    """Rows `start` to `start + count` of the matrix that upsamples `side` values to `whole`."""
+    step = (side - 1) / (whole - 1) if whole > 1 else 0.0
+    positions = torch.arange(start, start + count, dtype=torch.float64) * step
+    return (1 - (positions[:, None] - torch.arange(side)).abs()).clamp(min=0)
 
 
 @MODELS.register_module()
@@ -231,9 +273,20 @@ class LightMapUNet(BaseModule):
             x = x.contiguous(memory_format=torch.channels_last)
         return self.shallow(F.leaky_relu(self.conv_in(x), _SLOPE, inplace=True))
 
-    def light_map(self, features: Tensor, pooled: Sequence[Tensor]) -> Tensor:
-        """Second half of :meth:`forward`, from features and what was pooled from them."""
-        x = self.conv_widen(self.pyramid.fuse(features, pooled))
+    def light_map(
+        self, features: Tensor, pooled: Sequence[Tensor], place: Place | None = None
+    ) -> Tensor:
+        """Second half of :meth:`forward`: from features, and what was pooled from the whole.
+
+        Args:
+            features: What :meth:`features` gave, (N, 32, H, W), of a whole photograph or a tile.
+            pooled: What :attr:`pyramid` pooled from the whole photograph's features.
+            place: Where a tile lies in the whole; None if the features are the whole.
+
+        Returns:
+            Light map (N, 1, H, W). See :mod:`rave_mm.inference.tiling` for a tile's border.
+        """
+        x = self.conv_widen(self.pyramid.fuse(features, pooled, place))
         x = self.conv_narrow(self.deep(x))
         return F.relu(self.conv_out(self.final(x)), inplace=True)
 

@@ -1,0 +1,42 @@
+"""How strongly a photograph is enhanced, by way of its light map."""
+
+import math
+
+import torch
+from torch import Tensor
+
+# The lowest light map that a strength above 1 makes: a pixel becomes 100 times as bright.
+_FLOOR = 0.01
+
+
+def blend_light_map(light_map: Tensor, strength: float) -> Tensor:
+    """``M' = 1 + strength * (M - 1)``: 1 for strength 0, ``M`` itself for 1.
+
+    Above 1 it stays at or above 0.01, or ``M`` where that is less, so that a light map of 0 is
+    treated as :func:`rave_mm.functional.apply_light_map` treats it.
+
+    Args:
+        light_map: ``M``, zero or more.
+        strength: Zero or more.
+
+    Returns:
+        ``M'``, of the same shape.
+
+    Raises:
+        ValueError: `strength` is below zero or not finite.
+    """
+    check_strength(strength)
+    if strength == 1:
+        return light_map
+    blended = 1 + strength * (light_map - 1)
+    return torch.maximum(blended, light_map.clamp(max=_FLOOR))
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a strength that is below zero or not finite.
+
+    Raises:
+        ValueError: It is one of these.
+    """
+    if not (math.isfinite(strength) and strength >= 0):
+        raise ValueError(f"got strength={strength}; expected 0 (none), 1 (full) or any above")

@@ -1,0 +1,60 @@
+"""How much memory there is, and how it is written."""
+
+import os
+import re
+from pathlib import Path
+
+import torch
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a text like "2GB", "1.5G", "800 MiB" or "4000000".
+
+    Raises:
+        ValueError: It is no such text, or none above zero.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f"got a memory size of {text!r}; expected one like 2GB, 1.5G or 800MB")
+    unit = _UNITS[match[2].upper()]
+    if match[3]:
+        unit = 1024 ** (list(_UNITS).index(match[2].upper()))
+    return int(float(match[1]) * unit)
+
+
+def resident_memory() -> int:
+    """Bytes of main memory that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be had: of main memory, or of a GPU's.
+
+    A container's limit counts, if it is lower than what the machine has.
+
+    Args:
+        device: A CPU or CUDA device.
+
+    Returns:
+        Bytes.
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    if found is None:  # a kernel before 3.14
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    else:
+        free = int(found[1]) * 1024
+    limit = _CONTROL_GROUP / "memory.max"
+    if limit.is_file() and (most := limit.read_text().strip()) != "max":
+        used = int((_CONTROL_GROUP / "memory.current").read_text())
+        files = re.search(
+            r"^inactive_file (\d+)", (_CONTROL_GROUP / "memory.stat").read_text(), re.MULTILINE
+        )
+        # The kernel gives up its copies of files before it lets anything run out of memory.
+        free = min(free, int(most) - used + (int(files[1]) if files else 0))
+    return max(0, free)

@@ -1,0 +1,257 @@
+"""Enhances one photograph, of any kind and size."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TypeAlias, TypeVar, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from rave_mm.functional import apply_light_map
+from rave_mm.image_files import channels, read_photo
+from rave_mm.inference.failure_signs import FailureMeter
+from rave_mm.inference.light_map_strength import blend_light_map
+from rave_mm.inference.memory import free_memory
+from rave_mm.inference.photo_files import read_photo_file, write_photo_file
+from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_side
+from rave_mm.inference.weights import load_network
+from rave_mm.models.light_map_unet import PaddingMode
+
+Device: TypeAlias = str | torch.device
+PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)
+Photo: TypeAlias = np.ndarray | Image.Image | Tensor | str | Path
+
+LIGHT_MAP_OF_ONE = 32768
+"""What a light map of 1 is in a light map of uint16; 65535 stands for 2 and above."""
+
+_MOST_MEMORY = 8 * 10**9
+
+
+class PhotoEnhancer:
+    """Enhances photographs with one network.
+
+    Tile by tile, so that memory is bounded, with the result of the whole photograph: see
+    :mod:`rave_mm.inference.tiling`. Photographs stay where they are and of the type they have.
+
+    Args:
+        checkpoint: Path or address of one of ours or a published one, see
+            :func:`rave_mm.inference.weights.load_network`.
+        device: "auto" (a GPU if there is one), "cpu", "cuda", or any that PyTorch knows of these.
+        padding_mode: "reflect", as the published code enhances, or "zeros".
+        max_memory: Bytes that the network may take, beside the photograph and its result. None
+            for half of what is free on the device, at most 8 GB.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        UnknownCheckpointError: It is no checkpoint, or of another network.
+        ValueError: An unknown device or padding mode, or too little memory.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        *,
+        device: Device = "auto",
+        padding_mode: PaddingMode = "reflect",
+        max_memory: int | None = None,
+    ) -> None:
+        self.device = choose_device(device)
+        self.network = load_network(checkpoint, padding_mode).to(self.device)
+        self.max_memory = max_memory
+        if max_memory is not None:
+            tile_side(self.network, max_memory)  # refuses too little at once
+
+    @overload
+    def enhance(self, photo: PhotoT, strength: float = ...) -> PhotoT: ...
+    @overload
+    def enhance(
+        self, photo: str | Path, strength: float = ..., *, out: None = ...
+    ) -> np.ndarray: ...
+    @overload
+    def enhance(self, photo: str | Path, strength: float = ..., *, out: str | Path) -> Path: ...
+
+    def enhance(
+        self, photo: Photo, strength: float = 1.0, *, out: str | Path | None = None
+    ) -> np.ndarray | Image.Image | Tensor | Path:
+        """Enhance a photograph.
+
+        Args:
+            photo: RGB array (H, W, 3), uint8, uint16 or float32 in [0, 1]; PIL image; tensor
+                (3, H, W) or (N, 3, H, W), floating point in [0, 1]; or a file's path.
+            strength: 0 leaves the photograph as it is, 1 is the full result, more goes further:
+                it is divided by ``1 + strength * (M - 1)``, never by less than 0.01 unless the
+                light map ``M`` itself is less.
+            out: For a path alone: the file to write. It keeps what the photograph's has, see
+                :mod:`rave_mm.inference.photo_files`; its extension says its format.
+
+        Returns:
+            The same kind as `photo`, of its shape and type: arrays are new, tensors are on the
+            device they were on, PIL images keep their alpha and metadata, gray stays gray. For a
+            path: `out`, once it is written, or an RGB array (H, W, 3) if that is None.
+
+        Raises:
+            TypeError: `photo` is none of these.
+            ValueError: A shape, a type, a value or `strength` is out of range.
+            UnreadablePhotoError: The file cannot be read.
+        """
+        if isinstance(photo, str | Path):
+            if out is None:
+                return self.enhance_pixels(read_photo(photo), strength)
+            file = read_photo_file(photo)
+            write_photo_file(out, file.with_pixels(self.enhance_pixels(file.pixels, strength)))
+            return Path(out)
+        if out is not None:
+            raise ValueError(f"out: got {out} for a {type(photo).__name__}; expected it for a path")
+        if isinstance(photo, np.ndarray):
+            if photo.ndim != 3 or photo.shape[2] != 3:
+                raise ValueError(f"got an array of shape {photo.shape}; expected RGB (H, W, 3)")
+            return self.enhance_pixels(photo, strength)
+        if isinstance(photo, Image.Image):
+            return self._enhance_image(photo, strength)
+        if isinstance(photo, Tensor):
+            return self._enhance_tensor(photo, strength)
+        raise TypeError(
+            f"got a {type(photo).__name__}; expected an array, a PIL image, a tensor or a path"
+        )
+
+    def enhance_pixels(
+        self,
+        pixels: np.ndarray,
+        strength: float = 1.0,
+        *,
+        max_memory: int | None = None,
+        meter: FailureMeter | None = None,
+        light_map: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Enhance an array.
+
+        Args:
+            pixels: (H, W, 3) RGB or (H, W, 1) gray; uint8, uint16 or float32 in [0, 1]. May be
+                memory-mapped.
+            strength: As for :meth:`enhance`.
+            max_memory: Of the network, in place of the enhancer's.
+            meter: To count the signs of failure with.
+            light_map: uint16 (H, W), to be filled with the network's light map ``M``, of strength
+                1: `LIGHT_MAP_OF_ONE` is 1.
+
+        Returns:
+            A new array of the same shape and type.
+
+        Raises:
+            ValueError: A shape, a type, a value or `strength` is out of range.
+        """
+        if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
+            raise ValueError(f"got an array of shape {pixels.shape}; expected (H, W, 3), not empty")
+        if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+            raise ValueError(f"got {pixels.dtype} values; expected uint8, uint16 or float32")
+        if pixels.dtype == np.float32:
+            _check_range(float(pixels.min()), float(pixels.max()))
+            top = 1
+        else:
+            top = int(np.iinfo(pixels.dtype).max)
+
+        def read(window: Window) -> Tensor:
+            part = torch.from_numpy(pixels[window.slices].astype(np.float32)).to(self.device)
+            return part.div_(top).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
+
+        result = np.empty(pixels.shape, pixels.dtype)
+        size = (pixels.shape[0], pixels.shape[1])
+        with _exact_convolutions():
+            for window, photo, lit in self._tiles(read, size, max_memory):
+                enhanced = apply_light_map(photo, blend_light_map(lit, strength))
+                if top > 1:
+                    enhanced = (enhanced * top).round()
+                shown = enhanced[0, : pixels.shape[2]].permute(1, 2, 0)
+                result[window.slices] = shown.cpu().numpy().astype(pixels.dtype)
+                if meter is not None:
+                    meter.add(photo, enhanced / top)
+                if light_map is not None:
+                    scaled = (lit[0, 0] * LIGHT_MAP_OF_ONE).round().clamp(max=65535)
+                    light_map[window.slices] = scaled.cpu().numpy().astype(np.uint16)
+        return result
+
+    def _enhance_image(self, image: Image.Image, strength: float) -> Image.Image:
+        if image.mode.startswith("I;16"):
+            deep = np.array(image).astype(np.uint16)[..., None]
+            result = Image.fromarray(self.enhance_pixels(deep, strength)[..., 0])
+        elif image.mode in ("I", "F"):
+            raise ValueError(
+                f"got a PIL image of mode {image.mode!r}, whose range is not known; expected 8 "
+                "bits per channel, 'I;16', or an array"
+            )
+        else:
+            pixels = channels(image)
+            colours = 3 if pixels.shape[2] > 2 else 1
+            enhanced = self.enhance_pixels(pixels[..., :colours], strength)
+            whole = np.concatenate([enhanced, pixels[..., colours:]], axis=2)
+            result = Image.fromarray(whole[..., 0] if whole.shape[2] == 1 else whole)
+        # The profile of CMYK does not fit RGB; transparency has become a channel.
+        dropped = ("transparency",) + (("icc_profile",) if image.mode == "CMYK" else ())
+        result.info = {key: value for key, value in image.info.items() if key not in dropped}
+        return result
+
+    def _enhance_tensor(self, photos: Tensor, strength: float) -> Tensor:
+        batch = photos[None] if photos.ndim == 3 else photos
+        if batch.ndim != 4 or batch.shape[1] != 3 or 0 in batch.shape:
+            raise ValueError(
+                f"got a tensor of shape {tuple(photos.shape)}; expected (3, H, W) or (N, 3, H, W), "
+                "not empty"
+            )
+        if not photos.is_floating_point():
+            raise ValueError(f"got a tensor of {photos.dtype}; expected floating point in [0, 1]")
+        batch = batch.detach()
+        _check_range(float(batch.min()), float(batch.max()))
+        result = torch.empty_like(batch)
+        for index in range(len(batch)):
+
+            def read(window: Window, photo: Tensor = batch[index : index + 1]) -> Tensor:
+                return photo[(..., *window.slices)].to(self.device, torch.float32)
+
+            size = (batch.shape[2], batch.shape[3])
+            with _exact_convolutions():
+                for window, photo, lit in self._tiles(read, size):
+                    enhanced = apply_light_map(photo, blend_light_map(lit, strength))
+                    result[(index, ..., *window.slices)] = enhanced[0].to(result)
+        return result.view(photos.shape)
+
+    def _tiles(
+        self, read: ReadWindow, size: tuple[int, int], max_memory: int | None = None
+    ) -> Iterator[tuple[Window, Tensor, Tensor]]:
+        memory = max_memory or self.max_memory
+        if memory is None:
+            memory = min(free_memory(self.device) // 2, _MOST_MEMORY)
+        return light_map_tiles(self.network, read, *size, tile_side(self.network, memory))
+
+
+def choose_device(device: Device) -> torch.device:
+    """The device of a name; "auto" is a GPU if there is one.
+
+    Raises:
+        ValueError: It is neither CPU nor CUDA, or there is no GPU.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        chosen = torch.device("meta")
+    if chosen.type not in ("cpu", "cuda"):
+        raise ValueError(f"got device {device!r}; expected auto, cpu or cuda")
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"got device {device!r}, but PyTorch sees no GPU; expected auto or cpu")
+    return chosen
+
+
+def _exact_convolutions() -> AbstractContextManager[None]:
+    """GPUs round a convolution's inputs to 10 bits (TF32) unless they are told not to."""
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=False, allow_tf32=False
+    )
+
+
+def _check_range(lowest: float, highest: float) -> None:
+    if not (lowest >= 0 and highest <= 1):  # nor if one is NaN
+        raise ValueError(f"got values from {lowest:g} to {highest:g}; expected [0, 1]")

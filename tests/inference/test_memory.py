@@ -1,0 +1,45 @@
+"""Sizes as people write them, and what the machine has."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rave_mm.inference import memory
+from rave_mm.inference.memory import free_memory, parse_memory, resident_memory
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2GB", 2 * 10**9),
+        ("1.5g", 15 * 10**8),
+        ("800 MiB", 800 * 2**20),
+        ("1TiB", 2**40),
+        ("64kb", 64000),
+        ("4000000", 4000000),
+    ],
+)
+def test_parse_memory(text: str, size: int) -> None:
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "0", "2 gigs", "1e9"])
+def test_parse_memory_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match="expected one like 2GB"):
+        parse_memory(text)
+
+
+def test_memory_of_this_machine() -> None:
+    assert 10**6 < resident_memory() < 10**11
+    assert 0 < free_memory(torch.device("cpu")) < 10**14
+
+
+def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_CONTROL_GROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("5000000\n")
+    (tmp_path / "memory.current").write_text("4000000\n")
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 300000\n")
+    assert free_memory(torch.device("cpu")) == 1300000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_memory(torch.device("cpu")) > 1300000

@@ -1,0 +1,171 @@
+"""Tiles give the light map of the whole photograph, whatever its size and theirs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from rave_mm.inference.tiling import (
+    Window,
+    light_map_tiles,
+    pool_by_tiles,
+    reach,
+    tile_side,
+    windows,
+)
+from rave_mm.inference.weights import load_network
+from rave_mm.models.light_map_unet import LightMapUNet
+
+MODES = ("zeros", "reflect")
+# Height, width, side of the tiles.
+CASES = [
+    (1, 1, 1),
+    (1, 7, 2),
+    (9, 1, 4),
+    (1, 90, 30),
+    (2, 3, 1),
+    (5, 64, 16),
+    (23, 20, 5),
+    (37, 41, 17),
+    (64, 48, 50),
+    (70, 81, 40),
+]
+
+
+def lively(mode: str) -> LightMapUNet:
+    """A network whose light map depends strongly on everything, the pooling included."""
+    network = LightMapUNet(mode, "identity").eval()
+    with torch.no_grad():
+        network.conv_out.weight.mul_(100)
+        for branch in network.pyramid.branches:
+            branch[0].weight.mul_(4)
+    return network
+
+
+def tiled(network: LightMapUNet, photo: Tensor, side: int) -> Tensor:
+    def read(window: Window) -> Tensor:
+        return photo[(..., *window.slices)]
+
+    height, width = photo.shape[2:]
+    found = photo.new_full((1, 1, height, width), torch.nan)
+    for window, part, light_map in light_map_tiles(network, read, height, width, side):
+        assert torch.equal(part, read(window))
+        found[(..., *window.slices)] = light_map
+    return found
+
+
+def uneven(height: int, width: int) -> Tensor:
+    """Noise that is dark on the left and bright below, so that the bins differ."""
+    slope = torch.linspace(0, 1, height)[:, None] * torch.linspace(0.1, 1, width)
+    return (torch.rand(1, 3, height, width) * slope).contiguous()
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("mode", MODES)
+def test_equal_to_the_whole_photograph(mode: str, case: tuple[int, int, int]) -> None:
+    """To more digits than float32 has, so that nothing can hide behind rounding."""
+    *size, side = case
+    network, photo = lively(mode).double(), uneven(*size).double()
+    with torch.no_grad():
+        whole = network(photo)
+    torch.testing.assert_close(tiled(network, photo, side), whole, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [(133, 87), (1, 100)])
+@pytest.mark.parametrize("mode", MODES)
+def test_equal_with_published_weights(mode: str, size: tuple[int, int], reference: Path) -> None:
+    network = load_network(reference / "rave_unpaired.pth", mode)
+    photo = uneven(*size)
+    with torch.no_grad():
+        whole = network(photo)
+    torch.testing.assert_close(tiled(network, photo, 45), whole, rtol=0, atol=1e-5)
+
+
+def test_enhancing_tiles_on_their_own_would_differ() -> None:
+    """What the equality above is worth: without the pooling of the whole there are seams."""
+    network = lively("reflect")
+    photo = uneven(64, 64)
+    with torch.no_grad():
+        whole, alone = network(photo), network(photo[..., :32])
+    assert (whole[..., :15] - alone[..., :15]).abs().max() > 0.01
+
+
+def test_no_seam() -> None:
+    """Steps across the tiles' borders are as large as without tiles, and no larger than others."""
+    network = lively("reflect")
+    photo = uneven(96, 96)
+    with torch.no_grad():
+        steps = network(photo).diff(dim=3).abs().mean((0, 1, 2))
+    found = tiled(network, photo, 32).diff(dim=3).abs().mean((0, 1, 2))
+    borders = torch.tensor([31, 63])
+    torch.testing.assert_close(found[borders], steps[borders], rtol=0, atol=1e-5)
+    assert found[borders].max() < 1.5 * found.median()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 13), (4, 5), (7, 50), (61, 64)])
+def test_pooling_in_tiles_is_adaptive_average_pooling(size: tuple[int, int]) -> None:
+    network = lively("zeros")
+    photo = uneven(*size)
+    with torch.no_grad():
+        whole = network.pyramid.pool(network.features(photo))
+    found = pool_by_tiles(network, lambda window: photo[(..., *window.slices)], *size, 9)
+    for one, other in zip(found, whole, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_reach_is_the_receptive_field() -> None:
+    network = LightMapUNet()
+    assert reach(network) == 17
+    assert reach(network.conv_in) + reach(network.shallow) == 5
+
+
+def test_windows_cover_each_pixel_once() -> None:
+    for height, width, side in [(1, 1, 1), (10, 7, 3), (100, 30, 32), (5, 5, 99)]:
+        count = torch.zeros(height, width)
+        for window in windows(height, width, side):
+            part = count[window.slices]
+            assert 0 < part.shape[0] <= side and 0 < part.shape[1] <= side
+            part += 1
+        assert (count == 1).all()
+
+
+def test_tile_side_follows_the_memory() -> None:
+    network = LightMapUNet()
+    assert tile_side(network, 100 * 10**6) == 250 - 34
+    assert tile_side(network, 10**12) == 512
+    with pytest.raises(ValueError, match=r"got 1\.0 MB of memory.*at least 4\.0 MB.*of 16 pixels"):
+        tile_side(network, 10**6)
+
+
+def test_nothing_to_tile_is_refused() -> None:
+    with pytest.raises(ValueError, match="photograph of 0x5 and tiles of side 8"):
+        next(light_map_tiles(LightMapUNet(), lambda window: torch.rand(1), 0, 5, 8))
+
+
+PEAK = """
+import resource, sys
+import numpy as np, torch
+torch.set_num_threads(1)
+from rave_mm.inference import PhotoEnhancer
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+enhancer = PhotoEnhancer(sys.argv[1], device="cpu", max_memory=int(sys.argv[2]))
+photo = np.random.default_rng(0).integers(0, 90, (300, 500, 3), dtype=np.uint8)
+enhancer.enhance(photo[:40, :40])
+before = peak()
+enhancer.enhance(photo)
+print(peak() - before - photo.nbytes)
+"""
+
+
+@pytest.mark.slow
+def test_peak_memory_is_bounded(tmp_path: Path) -> None:
+    """The whole photograph at once would take 210 MB."""
+    torch.save(LightMapUNet(start="identity").state_dict(), tmp_path / "weights.pth")
+    budget = 40 * 10**6
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "weights.pth"), str(budget)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(done.stdout) < budget

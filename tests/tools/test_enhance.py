@@ -1,0 +1,250 @@
+"""tools/enhance.py: whole folders, stopped and started again, with whatever lies in them."""
+
+import csv
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rave_mm.image_files import read_photo, write_photo
+from rave_mm.inference import PhotoEnhancer, photo_run
+from rave_mm.inference.photo_jobs import plan_jobs
+from rave_mm.inference.photo_run import Outcome, PhotoRun
+from rave_mm.models.light_map_unet import LightMapUNet
+
+TOOL = Path(__file__).parents[2] / "tools" / "enhance.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("tool_enhance", TOOL)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a network that doubles brightness."""
+    network = LightMapUNet(start="identity")
+    with torch.no_grad():
+        network.conv_out.bias.fill_(0.5)
+    path = tmp_path_factory.mktemp("weights") / "weights.pth"
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def dark(height: int = 24, width: int = 32, dtype: type = np.uint8) -> np.ndarray:
+    top = int(np.iinfo(dtype).max * 0.4)
+    return np.random.default_rng(0).integers(0, top, (height, width, 3), dtype)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos/trip").mkdir(parents=True)
+    write_photo(tmp_path / "photos/a.png", dark(dtype=np.uint16))
+    write_photo(tmp_path / "photos/b.jpg", dark(40, 20))
+    write_photo(tmp_path / "photos/trip/c.png", dark(7, 50))
+    return tmp_path / "photos"
+
+
+def run(tool: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+    """Run the tool in this process; its exit status, or what it says when it refuses."""
+    monkeypatch.setattr(sys, "argv", ["enhance.py", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        tool.main()
+    return ended.value.code
+
+
+def test_a_folder(
+    tool: ModuleType,
+    photos: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    arguments = (photos, "--out", out, "--checkpoint", checkpoint, "--device", "cpu")
+    assert not run(tool, monkeypatch, *arguments)
+    assert "3 done, 0 skipped, 0 failed" in capsys.readouterr().out
+    enhancer = PhotoEnhancer(checkpoint, device="cpu")
+    for name in ("a.png", "b.jpg", "trip/c.png"):
+        photo, found = read_photo(photos / name), read_photo(out / name)
+        assert (found.shape, found.dtype) == (photo.shape, photo.dtype)
+        np.testing.assert_allclose(
+            found, enhancer.enhance(photo), atol=25 if name == "b.jpg" else 0
+        )
+        assert found.mean() > 1.8 * photo.mean()
+    with (out / "enhance.csv").open() as file:
+        rows = {Path(row["photo"]).name: row for row in csv.DictReader(file)}
+    assert sorted(rows) == ["a.png", "b.jpg", "c.png"]
+    assert rows["a.png"]["status"] == "done"
+    assert 0 <= float(rows["a.png"]["newly_clipped"]) < 0.05
+
+    # Started again: nothing is done twice, but what is missing is, and no half file counts.
+    (out / "a.png").unlink()
+    (out / ".a.png.123").write_bytes(b"half")
+    (out / "b.jpg").write_bytes(b"kept")
+    assert not run(tool, monkeypatch, *arguments)
+    assert "1 done, 2 skipped, 0 failed" in capsys.readouterr().out
+    assert (out / "b.jpg").read_bytes() == b"kept"
+    assert not run(tool, monkeypatch, *arguments, "--replace")
+    assert "3 done, 0 skipped" in capsys.readouterr().out
+    assert (out / "b.jpg").read_bytes() != b"kept"
+
+
+def test_options(
+    tool: ModuleType,
+    photos: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["--out", out, "--checkpoint", checkpoint, "--strength", 0, "--format", "tiff"]
+    assert not run(
+        tool, monkeypatch, photos, *arguments, "--save-light-map", "--compare", "--device", "cpu"
+    )
+    np.testing.assert_array_equal(read_photo(out / "a.tif"), read_photo(photos / "a.png"))
+    light_map = read_photo(out / "trip/c.tif.light_map.png")
+    assert light_map.shape == (7, 50, 3) and light_map.dtype == np.uint16
+    np.testing.assert_allclose(light_map / 32768, 0.5, atol=0.1)
+    with Image.open(out / "b.tif.compare.jpg") as image:
+        assert image.size == (40, 40)
+    # A result without the pictures beside it is not all that was asked for.
+    (out / "a.tif.compare.jpg").unlink()
+    job = plan_jobs([photos / "a.png"], out, extension=".tif", compare=True)[0]
+    assert not job.done
+
+
+def test_failures_do_not_stop_the_others(
+    tool: ModuleType,
+    photos: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (photos / "a0.jpg").write_text("no photo")
+    data = (photos / "b.jpg").read_bytes()
+    (photos / "b1.jpg").write_bytes(data[: len(data) // 2])
+    Image.new("1", (3000, 3000)).save(photos / "bomb.png")
+    Image.new("RGBA", (8, 8)).save(photos / "clear.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
+    out = tmp_path / "out"
+    arguments = (photos, "--out", out, "--checkpoint", checkpoint, "--device", "cpu")
+    (out / "b.webp").mkdir(parents=True)  # in the way of a result
+    assert run(tool, monkeypatch, *arguments, "--format", "webp") == 1
+    told = capsys.readouterr().out
+    assert "3 done, 0 skipped, 4 failed" in told
+    for name in ("a0.jpg: not a picture", "b1.jpg: ", "bomb.png: ", "b.jpg: "):
+        assert f"failed: {photos / name}" in told
+    assert (out / "trip/c.webp").is_file()
+    assert not list(out.rglob(".*"))
+    assert run(tool, monkeypatch, *arguments, "--format", "jpg") == 1
+    assert "clear.png: cannot write" in capsys.readouterr().out
+
+
+def test_refused_before_anything_is_done(
+    tool: ModuleType,
+    photos: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_photo(photos / "b.png", dark())
+    out = tmp_path / "out"
+    common = ("--checkpoint", checkpoint, "--out")
+    for arguments, message in (
+        ((photos, *common, out, "--format", "png"), "overwrite each other"),
+        ((photos, *common, photos), "overwrite photographs"),
+        ((tmp_path / "none", *common, out), "no such photograph or folder"),
+        ((photos, *common, photos / "b.png" / "out"), "Not a directory"),
+        ((photos, *common, out, "--strength", -1), "got strength=-1"),
+        ((photos, *common, out, "--device", "tpu"), "expected auto, cpu or cuda"),
+        ((photos, *common, out, "--max-memory", "10MB", "--device", "cpu"), "expected more than"),
+        ((photos, "--out", out, "--checkpoint", tmp_path / "no.pth"), "no checkpoint"),
+    ):
+        assert message in str(run(tool, monkeypatch, *arguments))
+    assert not out.exists() or not list(out.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_folder(
+    tool: ModuleType,
+    photos: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "out").mkdir(mode=0o500)
+    code = run(tool, monkeypatch, photos, "--out", tmp_path / "out", "--checkpoint", checkpoint)
+    assert "Permission denied" in str(code)
+
+
+def test_a_photo_larger_than_the_memory_fails_alone(
+    photos: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photo(photos / "large.png", np.zeros((900, 900, 3), np.uint8))
+    enhancer = PhotoEnhancer(checkpoint, device="cpu")
+    monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
+    tight = PhotoRun(enhancer, max_memory=photo_run._LEAST_NETWORK_MEMORY + 10**6)
+    jobs = plan_jobs([photos], tmp_path)
+    outcomes = {outcome.job.source.name: outcome for outcome in tight(jobs)}
+    assert outcomes.pop("large.png").reason.endswith("MB more memory")
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+
+
+def test_memory_of_what_is_held_at_once(
+    photos: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory is scarce nothing is read ahead; either way the results are the same."""
+    given: list[int] = []
+
+    class Watched(PhotoEnhancer):
+        def enhance_pixels(self, pixels: np.ndarray, *args: float, **kwargs: int) -> np.ndarray:
+            given.append(kwargs["max_memory"])
+            return super().enhance_pixels(pixels, *args, **kwargs)
+
+    monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
+    monkeypatch.setattr(photo_run, "memory_of_photo", lambda path: 10**8)
+    jobs = plan_jobs([photos], tmp_path / "out")
+    for memory, room in ((5 * 10**8, [300, 300, 300]), (10**9, [800, 700, 800])):
+        given.clear()
+        run = PhotoRun(Watched(checkpoint, device="cpu"), max_memory=memory, replace=True)
+        assert [outcome.status for outcome in run(jobs)] == ["done"] * 3
+        assert [given_bytes // 10**6 for given_bytes in given] == room
+
+
+def test_summary_tells_what_to_look_at(tool: ModuleType, photos: Path, tmp_path: Path) -> None:
+    job = plan_jobs([photos / "b.jpg"], tmp_path)[0]
+    signs = photo_run.FailureSigns(0.2, 0.5, 3, 0.01)
+    told = tool.summary([Outcome(job, "done", pixels=2 * 10**6, signs=signs)], 4, tmp_path)
+    assert "1 done, 0 skipped, 0 failed in 4.0 s: 0.25 photos/s, 0.50 MP/s" in told
+    assert "1 to look at" in told and "20.0%" in told and str(job.target) in told
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_folder(photos: Path, checkpoint: Path, tmp_path: Path) -> None:
+    """Each photo once; a failure in one process does not end the other."""
+    (photos / "a0.jpg").write_text("no photo")
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        str(TOOL), str(photos), "--out", str(tmp_path / "out"), "--checkpoint", str(checkpoint),
+        "--device", "cpu",
+    ]  # fmt: skip
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stdout.count("3 done, 0 skipped, 1 failed") == 1
+    with (tmp_path / "out/enhance.csv").open() as file:
+        names = [Path(row["photo"]).name for row in csv.DictReader(file)]
+    assert sorted(names) == ["a.png", "a0.jpg", "b.jpg", "c.png"]

@@ -1,0 +1,194 @@
+"""Enhance photos: `python tools/enhance.py PHOTO_OR_FOLDER... --checkpoint FILE --out DIR`.
+
+Of any size, in bounded memory; see docs/enhance.md. Folders keep their layout. What is there
+already is skipped, so a run that was stopped goes on when it is started again. Photos that fail
+are told and do not stop the others; the exit status is then 1.
+
+Several processes share the photos: `torchrun --nproc-per-node 2 tools/enhance.py ...`.
+"""
+
+import argparse
+import csv
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from PIL import Image
+from tqdm import tqdm
+
+from rave_mm.compat import silence_import_noise
+
+silence_import_noise()
+
+# E402: these import MMEngine, which must be silenced before.
+from rave_mm.inference.memory import parse_memory  # noqa: E402
+from rave_mm.inference.photo_enhancer import PhotoEnhancer, choose_device  # noqa: E402
+from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs  # noqa: E402
+from rave_mm.inference.photo_run import Outcome, PhotoRun  # noqa: E402
+from rave_mm.models.light_map_unet import PaddingMode  # noqa: E402
+
+FORMATS = {"jpg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "heic": ".heic"}
+REPORT = "enhance.csv"
+MEASURED = ("newly_clipped", "dark", "hue_shift", "green_shift")
+COLUMNS = ("photo", "result", "status", *MEASURED, "reason")
+SHOWN = 10
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", nargs="+", type=Path, help="photos, and folders of photos")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument(
+        "--checkpoint", required=True, help="path or address (https://...), ours or a published one"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="of the results (default: as the photo)")
+    parser.add_argument(
+        "--strength", type=float, default=1, help="0 none, 1 full, above 1 more (default: 1)"
+    )
+    parser.add_argument(
+        "--max-memory",
+        type=parse_memory,
+        metavar="SIZE",
+        help="such as 2GB: of the process on a CPU, of the network on a GPU (default: half of "
+        "what is free, at most 8GB)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--padding-mode",
+        choices=("reflect", "zeros"),
+        default="reflect",
+        help="of the network (default: reflect, as in the published code)",
+    )
+    parser.add_argument(
+        "--save-light-map", action="store_true", help="also write RESULT.light_map.png"
+    )
+    parser.add_argument("--compare", action="store_true", help="also write RESULT.compare.jpg")
+    parser.add_argument("--replace", action="store_true", help="replace results that are there")
+    return parser.parse_args()
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and try to write into it.
+
+    Raises:
+        OSError: It cannot be.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".writable.{os.getpid()}"
+    probe.touch()
+    probe.unlink()
+
+
+def append_report(path: Path, outcome: Outcome) -> None:
+    """Add a photo's line to the table; one write, since other processes append to it too."""
+    signs = outcome.signs
+    measured = [f"{getattr(signs, name):.4f}" if signs else "" for name in MEASURED]
+    row = [outcome.job.source, outcome.job.target, outcome.status, *measured, outcome.reason]
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if file.tell() == 0:
+            writer.writerow(COLUMNS)
+        writer.writerow(row)
+
+
+def enhance(run: PhotoRun, jobs: Sequence[PhotoJob], out: Path, show: bool) -> list[Outcome]:
+    """Enhance photos with a progress bar and a table."""
+    outcomes = []
+    with tqdm(total=len(jobs), unit="photo", disable=not show, dynamic_ncols=True) as bar:
+        for outcome in run(jobs):
+            outcomes.append(outcome)
+            if outcome.status != "skipped":
+                append_report(out / REPORT, outcome)
+            bar.update()
+    return outcomes
+
+
+def summary(outcomes: Iterable[Outcome], seconds: float, out: Path) -> str:
+    """What was done, how fast, and what to look at."""
+    by_status: dict[str, list[Outcome]] = {"done": [], "skipped": [], "failed": []}
+    for outcome in outcomes:
+        by_status[outcome.status].append(outcome)
+    done, skipped, failed = by_status.values()
+    lines = [f"{len(done)} done, {len(skipped)} skipped, {len(failed)} failed in {seconds:.1f} s"]
+    if done:
+        pixels = sum(outcome.pixels for outcome in done)
+        lines[0] += f": {len(done) / seconds:.2f} photos/s, {pixels / 1e6 / seconds:.2f} MP/s"
+    if skipped:
+        lines.append(f"skipped what is in {out} already; --replace replaces it")
+    lines += [f"failed: {outcome.job.source}: {outcome.reason}" for outcome in failed]
+    suspect = [outcome for outcome in done if outcome.signs and outcome.signs.suspect]
+    if suspect:
+        lines.append(f"{len(suspect)} to look at (all of them: {out / REPORT}):")
+        lines.append("  newly clipped  hue shift in dark  green shift in dark")
+    for outcome in suspect[:SHOWN]:
+        signs = outcome.signs
+        assert signs is not None
+        lines.append(
+            f"  {signs.newly_clipped:13.1%}  {signs.hue_shift:13.1f} deg  "
+            f"{signs.green_shift:+19.3f}  {outcome.job.target}"
+        )
+    return "\n".join(lines)
+
+
+def gathered(outcomes: list[Outcome], processes: int) -> list[Outcome]:
+    """The outcomes of all processes, once all have finished.
+
+    torchrun ends the other processes when one ends with a status other than 0.
+    """
+    if processes == 1:
+        return outcomes
+    parts: list[list[Outcome]] = [[] for _ in range(processes)]
+    dist.all_gather_object(parts, outcomes)
+    return [outcome for part in parts for outcome in part]
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    rank, processes = (int(os.environ.get(name, n)) for name, n in (("RANK", 0), ("WORLD_SIZE", 1)))
+    # Up to twice as many pixels Pillow only warns; beyond, it refuses, and that is told.
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    padding_mode: PaddingMode = arguments.padding_mode
+    try:
+        jobs = plan_jobs(
+            arguments.photos,
+            arguments.out,
+            extension=FORMATS.get(arguments.format),
+            light_map=arguments.save_light_map,
+            compare=arguments.compare,
+        )
+        check_writable(arguments.out)
+        device = choose_device(arguments.device)
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        run = PhotoRun(
+            PhotoEnhancer(arguments.checkpoint, device=device, padding_mode=padding_mode),
+            strength=arguments.strength,
+            replace=arguments.replace,
+            max_memory=arguments.max_memory,
+            sharing=int(os.environ.get("LOCAL_WORLD_SIZE", 1)),
+        )
+    except (OSError, ValueError) as error:
+        sys.exit(f"tools/enhance.py: {error}")
+    if processes > 1:
+        # One process may have photos left long after another has finished.
+        dist.init_process_group("gloo", timeout=timedelta(days=30))
+    started = time.perf_counter()
+    outcomes = enhance(run, jobs[rank::processes], arguments.out, show=rank == 0)
+    outcomes = gathered(outcomes, processes)
+    if rank == 0:
+        print(summary(outcomes, time.perf_counter() - started, arguments.out))
+    if processes > 1:
+        dist.destroy_process_group()
+    sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)
+
+
+if __name__ == "__main__":
+    main()
