@@ -14,7 +14,7 @@ from rave_mm.functional import apply_light_map
 from rave_mm.image_files import channels, read_photo
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.memory import free_memory
+from rave_mm.inference.memory import free_memory, give_back_freed_memory
 from rave_mm.inference.photo_files import read_photo_file, write_photo_file
 from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_side
 from rave_mm.inference.weights import load_network
@@ -42,7 +42,8 @@ class PhotoEnhancer:
         device: "auto" (a GPU if there is one), "cpu", "cuda", or any that PyTorch knows of these.
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take, beside the photograph and its result. None
-            for half of what is free on the device, at most 8 GB.
+            for half of what is free on the device, at most 8 GB. Where it is given, the process
+            gives back freed memory at once from then on.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
@@ -63,6 +64,7 @@ class PhotoEnhancer:
         self.max_memory = max_memory
         if max_memory is not None:
             tile_side(self.network, max_memory)  # refuses too little at once
+            give_back_freed_memory()
 
     @overload
     def enhance(self, photo: PhotoT, strength: float = ...) -> PhotoT: ...

@@ -12,7 +12,11 @@ import torch
 from rave_mm.image_files import UnreadablePhotoError
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
 from rave_mm.inference.light_map_strength import check_strength
-from rave_mm.inference.memory import free_memory, resident_memory
+from rave_mm.inference.memory import (
+    free_memory,
+    give_back_freed_memory,
+    resident_memory,
+)
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.photo_files import (
     PhotoFile,
@@ -113,6 +117,7 @@ class PhotoRun:
             half = free_memory(enhancer.device) // 2
             self._on_device = max_memory or min(half, _MOST_MEMORY)
         elif max_memory is not None:
+            give_back_freed_memory()
             # The first run of the network brings in code that stays.
             enhancer.enhance_pixels(np.zeros((64, 64, 3), np.uint8))
             resident = resident_memory()

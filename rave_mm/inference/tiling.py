@@ -19,10 +19,9 @@ from torch import Tensor, nn
 
 from rave_mm.models.light_map_unet import Conv3x3, LightMapUNet, Place
 
-# The most that the network holds at once for a pixel: five maps of 64 channels and one of 32 of
-# float32. Measured on a CPU: 1410 at 512x512 and 1024x1024, 1540 at 256x256, where what does not
-# grow with the tile still tells.
-_BYTES_PER_PIXEL = 1600
+# The most that is held at once for a pixel: five maps of 64 channels and one of 32, of float32.
+# Measured on a CPU: 1410 for the network alone, 1800 with the tile, the result and all else.
+_BYTES_PER_PIXEL = 1900
 _SMALLEST_TILE = 16
 # Larger ones gain nothing: a CPU's caches hold less, and a GPU is busy.
 _LARGEST_TILE = {"cpu": 512, "cuda": 2048}
