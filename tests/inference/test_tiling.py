@@ -124,7 +124,7 @@ def test_reach_is_the_receptive_field() -> None:
 
 @pytest.mark.parametrize(("side", "around"), [(1, 0), (1, 2), (3, 1), (32, 17)])
 def test_tiles_cover_each_pixel_once_and_see_around(side: int, around: int) -> None:
-    for height, width in [(1, 1), (10, 7), (100, 67), (66, 1), (5, 5)]:
+    for height, width in [(1, 1), (10, 7), (41, 67), (66, 1)]:
         count = torch.zeros(height, width)
         tiles = cut(height, width, side, around)
         shapes = set()
