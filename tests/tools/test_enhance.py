@@ -212,7 +212,8 @@ def test_memory_of_what_is_held_at_once(
 
     class Watched(PhotoEnhancer):
         def enhance_pixels(self, pixels: np.ndarray, *args: float, **kwargs: int) -> np.ndarray:
-            given.append(kwargs["max_memory"])
+            if "max_memory" in kwargs:  # a run's first call warms up
+                given.append(kwargs["max_memory"])
             return super().enhance_pixels(pixels, *args, **kwargs)
 
     monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
