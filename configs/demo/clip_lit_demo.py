@@ -77,5 +77,5 @@ train_cfg = dict(
 )
 optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=1e-4), clip_grad=dict(max_norm=1.0)),
-    pair=dict(optimizer=dict(lr=1e-3, weight_decay=0.0)),
+    pair=dict(optimizer=dict(lr=3e-4, weight_decay=0.0)),
 )
