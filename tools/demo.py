@@ -161,21 +161,29 @@ def table(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def parse_arguments(description: str | None, name: str) -> argparse.Namespace:
+    """The arguments of a demo: `work_dir` (work_dirs/NAME where none is given), `seed`, `tiny`."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--work-dir", type=Path, help="where everything goes (default: work_dirs/demo[-seedN])"
+        "--work-dir", type=Path, help=f"where all goes (default: work_dirs/{name}[-tiny][-seedN])"
     )
     parser.add_argument("--seed", type=int, default=0, help="of weights and data (default: 0)")
     parser.add_argument(
-        "--tiny", action="store_true", help="four iterations: shows that it runs, not what it does"
+        "--tiny", action="store_true", help="a few iterations: shows that it runs, not what it does"
     )
     arguments = parser.parse_args()
-    name = "demo-tiny" if arguments.tiny else "demo"
-    name += f"-seed{arguments.seed}" if arguments.seed else ""
-    work_dir: Path = arguments.work_dir or Path("work_dirs") / name
+    if arguments.work_dir is None:
+        name += "-tiny" if arguments.tiny else ""
+        name += f"-seed{arguments.seed}" if arguments.seed else ""
+        arguments.work_dir = Path("work_dirs") / name
+    return arguments
+
+
+def main() -> None:
+    arguments = parse_arguments(__doc__, "demo")
+    work_dir: Path = arguments.work_dir
     summary = demonstrate(work_dir, RAVE, arguments.seed, arguments.tiny)
     before_after = work_dir / "before_after.png"
     contact_sheet(("input", RAVE.title, "ground truth"), result_pictures(work_dir), before_after)

@@ -5,12 +5,11 @@ result is told by its validations: the training time until the one with the grea
 the time that validation takes. A run that was interrupted goes on where it stopped.
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from demo import RAVE, Method, contact_sheet, demonstrate, result_pictures
+from demo import RAVE, Method, contact_sheet, demonstrate, parse_arguments, result_pictures
 from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -99,20 +98,8 @@ def side_by_side(work_dir: Path, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--work-dir", type=Path, help="where everything goes (default: work_dirs/demo-all[-seedN])"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of weights and data (default: 0)")
-    parser.add_argument(
-        "--tiny", action="store_true", help="a few iterations: shows that it runs, not what it does"
-    )
-    arguments = parser.parse_args()
-    name = "demo-all-tiny" if arguments.tiny else "demo-all"
-    name += f"-seed{arguments.seed}" if arguments.seed else ""
-    work_dir: Path = arguments.work_dir or Path("work_dirs") / name
+    arguments = parse_arguments(__doc__, "demo-all")
+    work_dir: Path = arguments.work_dir
     summaries = {}
     for key, method in METHODS.items():
         summary = demonstrate(work_dir / key, method, arguments.seed, arguments.tiny)

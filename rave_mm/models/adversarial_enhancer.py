@@ -8,12 +8,11 @@ from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch import Tensor
 
-from rave_mm.models.backlit_enhancer import BacklitEnhancer
-from rave_mm.models.turns import TrainingPhase, check_well_lit, result_of
+from rave_mm.models.turns import TrainingPhase, TurnsEnhancer, check_well_lit, result_of
 
 
 @MODELS.register_module()
-class AdversarialEnhancer(BacklitEnhancer):
+class AdversarialEnhancer(TurnsEnhancer):
     """Enhances backlit photos, guided by a discriminator that is learned as well.
 
     CLIP-LIT (arXiv 2303.17569) with an adversarial loss in place of its CLIP-Enhance loss. A term
@@ -90,17 +89,6 @@ class AdversarialEnhancer(BacklitEnhancer):
         self.check_phase(phase)
         self.activate_losses(phase.losses)
         self._trains = phase.trains
-
-    def forward(
-        self,
-        inputs: Tensor | dict[str, Tensor],
-        data_samples: DataSample | None = None,
-        mode: str = "tensor",
-    ) -> Tensor | list[DataSample] | dict[str, Tensor]:
-        """As `BacklitEnhancer`'s, with inputs `img` (backlit) and `ref` (well-lit)."""
-        if mode == "loss" and isinstance(inputs, dict):
-            return self.forward_train(inputs["img"], data_samples, inputs.get("ref"))
-        return super().forward(inputs, data_samples, mode)
 
     def forward_train(
         self,

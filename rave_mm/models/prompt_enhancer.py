@@ -9,16 +9,15 @@ from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch import Tensor, nn
 
-from rave_mm.models.backlit_enhancer import BacklitEnhancer
 from rave_mm.models.losses import CLIPLoss
 from rave_mm.models.prompt_losses import CLIPEnhanceLoss, PromptLoss
 from rave_mm.models.prompt_pairs import Pair
 from rave_mm.models.published_checkpoints import adopt_published_keys
-from rave_mm.models.turns import TrainingPhase, check_well_lit, result_of
+from rave_mm.models.turns import TrainingPhase, TurnsEnhancer, check_well_lit, result_of
 
 
 @MODELS.register_module()
-class PromptGuidedEnhancer(BacklitEnhancer):
+class PromptGuidedEnhancer(TurnsEnhancer):
     """Enhances backlit photos, guided by a pair that is learned as well.
 
     CLIP-LIT (arXiv 2303.17569) with a `PromptPair`, CLIP-LIT-Latent (arXiv 2404.01889, section 3.2)
@@ -127,17 +126,6 @@ class PromptGuidedEnhancer(BacklitEnhancer):
     def _is_enhancement(self, phase: TrainingPhase) -> bool:
         guided = any(isinstance(self.losses[name], CLIPEnhanceLoss) for name in phase.losses)
         return phase.trains == "generator" and guided
-
-    def forward(
-        self,
-        inputs: Tensor | dict[str, Tensor],
-        data_samples: DataSample | None = None,
-        mode: str = "tensor",
-    ) -> Tensor | list[DataSample] | dict[str, Tensor]:
-        """As `BacklitEnhancer`'s, with inputs `img` (backlit) and `ref` (well-lit) for the pair."""
-        if mode == "loss" and isinstance(inputs, dict):
-            return self.forward_train(inputs["img"], data_samples, inputs.get("ref"))
-        return super().forward(inputs, data_samples, mode)
 
     def forward_train(
         self,

@@ -1,5 +1,6 @@
 """What models share that train another part in turns with the network."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from mmagic.structures import DataSample
 from torch import Tensor, nn
 
 from rave_mm.functional import apply_light_map
+from rave_mm.models.backlit_enhancer import BacklitEnhancer
 
 
 class TrainingPhase(Protocol):
@@ -21,6 +23,34 @@ class TrainingPhase(Protocol):
 
     @property
     def losses(self) -> Sequence[str]: ...
+
+
+class TurnsEnhancer(BacklitEnhancer):
+    """A `BacklitEnhancer` that trains another part in turns with its network.
+
+    What it trains on may have well-lit photos beside the backlit ones, as a second input, `ref`.
+    """
+
+    def forward(
+        self,
+        inputs: Tensor | dict[str, Tensor],
+        data_samples: DataSample | None = None,
+        mode: str = "tensor",
+    ) -> Tensor | list[DataSample] | dict[str, Tensor]:
+        """As `BacklitEnhancer`'s, with inputs `img` (backlit) and `ref` (well-lit) for the loss."""
+        if mode == "loss" and isinstance(inputs, dict):
+            return self.forward_train(inputs["img"], data_samples, inputs.get("ref"))
+        return super().forward(inputs, data_samples, mode)
+
+    @abstractmethod
+    def forward_train(
+        self,
+        inputs: Tensor,
+        data_samples: DataSample | None = None,
+        well_lit: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The active terms as `loss_NAME`, and what else is logged."""
+        return super().forward_train(inputs, data_samples)
 
 
 @torch.no_grad()
