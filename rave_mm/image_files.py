@@ -21,6 +21,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from rave_mm.whole_files import replacing
+
 PHOTO_EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 _ORIENTATION = 0x0112
@@ -338,21 +340,6 @@ def write_photo(path: Path | str, photo: np.ndarray) -> None:
         encoded = buffer.getvalue()
     with replacing(path) as unfinished:
         unfinished.write_bytes(encoded)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write a file aside, so that a file of this name is always a whole one.
-
-    Yields:
-        Where to write. The file takes its name when the block ends, and is removed if it raises.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from rave_mm.image_files import (
     list_photos,
     read_photo_8_bit,
 )
+from rave_mm.whole_files import replacing
 
 _BATCH = 64
 
@@ -249,8 +250,6 @@ def _digest(path: Path) -> str | None:
 
 
 def _save_npz(path: Path, **arrays: np.ndarray | np.float32) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with temporary.open("wb") as file:
+    # Given a name, numpy would add .npz to it.
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
         np.savez(file, **arrays)
-    temporary.replace(path)

@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 
 from rave_mm import config_path
 from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.whole_files import write_whole
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -126,7 +127,7 @@ def demonstrate(work_dir: Path, method: Method, seed: int, tiny: bool) -> dict[s
         "checkpoint": str(checkpoint),
         "seed": seed,
     }
-    summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+    write_whole(summary_file, json.dumps(summary, indent=2) + "\n")
     return summary
 
 

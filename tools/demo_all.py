@@ -18,6 +18,7 @@ from PIL import Image
 import rave_mm.register  # noqa: F401 - registers what is built
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
+from rave_mm.whole_files import write_whole
 
 METHODS = {
     "rave": RAVE,
@@ -106,7 +107,7 @@ def main() -> None:
         summary |= learning_curve(work_dir / key)
         summary["parameters"] = trainable_parameters(method.config)
         summaries[key] = summary
-    (work_dir / "summary.json").write_text(json.dumps(summaries, indent=2) + "\n")
+    write_whole(work_dir / "summary.json", json.dumps(summaries, indent=2) + "\n")
     side_by_side(work_dir, work_dir / "before_after.png")
     print(f"\n{table(summaries)}\n")
     ours, theirs = (summaries[key]["seconds_to_best"] for key in ("rave", "clip_lit"))

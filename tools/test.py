@@ -84,9 +84,10 @@ def main() -> None:
     arguments = parse()
     config = load_config(arguments)
     # These import MMagic, which takes a while.
-    from rave_mm.evaluation.outcome import to_json, write_whole
+    from rave_mm.evaluation.outcome import to_json
     from rave_mm.evaluation.protocols import choose_metrics, read_protocol
     from rave_mm.evaluation.run_record import RecordTest
+    from rave_mm.whole_files import write_whole
 
     config.load_from = arguments.checkpoint
     wanted = arguments.metrics or config.get("test_metrics")

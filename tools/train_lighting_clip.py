@@ -29,6 +29,7 @@ from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.lighting_report import lighting_report
 from rave_mm.datasets.lighting_edits import CAPTIONS, lesson
 from rave_mm.image_files import list_photos, read_photo
+from rave_mm.whole_files import replacing, write_whole
 
 IMAGE_SIZE = 96
 CONTEXT_LENGTH = 32
@@ -196,16 +197,14 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
 
 def save(model: nn.Module, folder: Path) -> None:
     """Write open_clip's local-dir layout; weights in half precision, which halves the download."""
-    folder.mkdir(parents=True, exist_ok=True)
     config = {"model_cfg": ARCHITECTURE, "preprocess_cfg": PREPROCESSING}
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    write_whole(folder / "open_clip_config.json", json.dumps(config, indent=2) + "\n")
     state = {
         k: v.half().contiguous() if v.is_floating_point() else v
         for k, v in model.state_dict().items()
     }
-    temporary = folder / "open_clip_model.safetensors.part"
-    save_file(state, temporary)
-    temporary.replace(folder / "open_clip_model.safetensors")
+    with replacing(folder / "open_clip_model.safetensors") as unfinished:
+        save_file(state, unfinished)
 
 
 def main() -> None:
@@ -231,7 +230,7 @@ def main() -> None:
     save(model, arguments.out)
     figures = lighting_report(FrozenCLIP(f"local-dir:{arguments.out}"), arguments.photos / "test")
     figures["minutes"] = round((time.time() - started) / 60, 1)
-    (arguments.out / "report.json").write_text(json.dumps(figures, indent=2) + "\n")
+    write_whole(arguments.out / "report.json", json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rave_mm.evaluation.report import build_report
 from rave_mm.evaluation.showcase import Showcase
+from rave_mm.whole_files import write_whole
 
 _DIGITS = 6
 
@@ -139,11 +140,3 @@ def csv_table(outcome: TestOutcome) -> str:
             cells += [round(value, _DIGITS) for value in found] if found else ["", "", ""]
         writer.writerow(cells)
     return text.getvalue()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file, so that it is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -20,10 +20,10 @@ from rave_mm.image_files import (
     decode_photo,
     decoding,
     photo_size,
-    replacing,
     stored_bits,
 )
 from rave_mm.inference.png_tiff_writers import write_deep_png, write_tiff
+from rave_mm.whole_files import replacing
 
 HEIC_EXTENSIONS = (".heic", ".heif")
 """Read and written where the package pillow-heif is installed."""

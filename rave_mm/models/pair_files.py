@@ -1,6 +1,5 @@
 """The files of prompt pairs and latent pairs: this package's, published ones, and checkpoints."""
 
-import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from rave_mm.whole_files import replacing
 
 SUFFIXES = (".pth", ".pt")
 FINGERPRINT_BYTES = 16
@@ -64,10 +65,8 @@ def read_pair(path: str | Path, keys: Sequence[str]) -> StoredPair:
 
 def write_pair(path: Path, content: Mapping[str, Any]) -> None:
     """Write what a pair has to tell; nothing is left half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    torch.save(dict(content), temporary)
-    temporary.replace(path)
+    with replacing(path) as unfinished:
+        torch.save(dict(content), unfinished)
 
 
 def fingerprint_bytes(fingerprint: str) -> Tensor:
