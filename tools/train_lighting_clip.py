@@ -56,6 +56,12 @@ PREPROCESSING = {
     "resize_mode": "shortest",
 }
 LOGIT_SCALE = 10.0
+#: Half of the lessons are well-lit. By this share of the logarithm of how frequent it is, a caption
+#: is favoured while training, and so not favoured by what is learned: a photo in doubt is called
+#: well-lit no more than it should be (logit adjustment, arXiv 2007.07314).
+BALANCE = 0.6
+WELL_LIT = CAPTIONS.index("a well-lit photo")
+BACKLIT = [index for index, caption in enumerate(CAPTIONS) if "backlit" in caption]
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
@@ -65,40 +71,41 @@ class Stage:
 
     steps: int
     learning_rate: float
-    per_scene: int
-    """How many lessons show the same scene, one after the other."""
+    pairs: bool
+    """Whether lessons come in pairs that show one scene, at times the first of them well-lit."""
 
 
 #: First light, on as many scenes as there is time for; then what tells two lights of a scene apart.
-STAGES = (Stage(3000, 1.5e-3, 1), Stage(1200, 5e-4, 2))
+STAGES = (Stage(3000, 1.5e-3, pairs=False), Stage(1000, 5e-4, pairs=True))
 
 
 class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
-    """Lessons with numbers; a scene has `per_scene` of them, one after the other.
+    """Lessons with numbers; of pairs, the second has an odd one.
 
     Of two lessons of one scene, what the photo shows cannot explain what is said of the light. Each
     lesson's generators are seeded with its number, so workers do not change the lessons.
     """
 
-    def __init__(self, folder: Path, numbers: range, per_scene: int, seed: int) -> None:
+    def __init__(self, folder: Path, numbers: range, pairs: bool, seed: int) -> None:
         listed = {p["id"]: p["content"] for p in json.loads(PHOTOGRAPHS.read_text())["photographs"]}
         paths = list_photos(folder)
         self.photos = [read_photo(path) for path in paths]
         self.contents = sorted(set(listed.values()))
         self.content = [self.contents.index(listed[path.stem]) for path in paths]
-        self.numbers, self.per_scene, self.seed = numbers, per_scene, seed
+        self.numbers, self.pairs, self.seed = numbers, pairs, seed
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         number = self.numbers[index]
-        place = number // self.per_scene
+        place = number // 2 if self.pairs else number
         which = place % len(self.photos)
         scene = np.random.default_rng([self.seed, 0, place])
         other = self.photos[int(scene.integers(len(self.photos)))]
         rng = np.random.default_rng([self.seed, 1, number])
-        drawn = lesson(self.photos[which], other, IMAGE_SIZE, scene, rng)
+        well_lit = self.pairs and number % 2 == 0 and bool(rng.random() < 0.5)
+        drawn = lesson(self.photos[which], other, IMAGE_SIZE, scene, rng, well_lit)
         image = torch.from_numpy(drawn.image).permute(2, 0, 1)
         content = self.content[which] if drawn.has_content else -1
         return image, torch.from_numpy(drawn.label), content
@@ -116,6 +123,7 @@ def contrastive_loss(
     labels: Tensor,
     contents: Tensor,
     drawn: Tensor,
+    shares: Tensor,
     scale: float = LOGIT_SCALE,
 ) -> Tensor:
     """CLIP's symmetric cross-entropy, with graded targets.
@@ -127,15 +135,51 @@ def contrastive_loss(
         labels: (N, K) distribution of each picture over the captions.
         contents: (N,) index of the content, -1 for none.
         drawn: (N,) which caption the full caption of each picture was made from.
+        shares: (K,) how frequent each caption is; sum 1.
         scale: factor of the cosines.
     """
-    about_light = cross_entropy(scale * images @ captions.T, labels)
+    about_light = cross_entropy(scale * images @ captions.T + BALANCE * shares.log(), labels)
     # A full caption fits a picture as much as its light fits, if both show the same thing.
     fit = labels[:, drawn] * (contents[:, None] == contents[None])
     logits = scale * images @ texts.T
     to_text = cross_entropy(logits, fit / fit.sum(1, keepdim=True).clamp_min(1e-6))
     to_image = cross_entropy(logits.T, fit.T / fit.T.sum(1, keepdim=True).clamp_min(1e-6))
     return about_light + 0.5 * (to_text + to_image)
+
+
+def guide_loss(scores: Tensor, well_lit: Tensor, margin: float) -> Tensor:
+    """How far pairs are from the order in which a guide must see them.
+
+    Of a pair, the picture that is better lit must score higher, by `margin` times what it is better
+    lit by. So no harm to a photo looks like a better light, whatever the photo shows.
+
+    Args:
+        scores: (N,) of pictures 0 and 1, which are a pair, 2 and 3, ...
+        well_lit: (N,) share of "a well-lit photo" in their labels, 0 to 1.
+        margin: for a picture that is well-lit and one that is not at all.
+    """
+    difference = well_lit[0::2] - well_lit[1::2]
+    ahead = difference.sign() * (scores[0::2] - scores[1::2])
+    return torch.relu(margin * difference.abs() - ahead).mean()
+
+
+class Residual:
+    """RAVE's residual vector of what a model has lately been shown, from backlit to well-lit."""
+
+    def __init__(self) -> None:
+        self.sums = torch.zeros(2, ARCHITECTURE["embed_dim"])
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Take another batch into account and return the unit vector (D,).
+
+        Args:
+            images: (N, D) unit embeddings.
+            labels: (N, K) distribution of each picture over the captions.
+        """
+        weights = torch.stack([labels[:, BACKLIT].sum(1), labels[:, WELL_LIT]])
+        self.sums = 0.95 * self.sums + weights @ images.detach()
+        backlit, well_lit = normalize(self.sums, dim=1)
+        return normalize(well_lit - backlit, dim=0)
 
 
 def train(folder: Path, batch: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
@@ -148,7 +192,7 @@ def train(folder: Path, batch: int, seed: int, stages: Sequence[Stage] = STAGES)
     first = 0
     for stage in stages:
         numbers = range(first, first + stage.steps * batch)
-        train_stage(model, stage, Lessons(folder, numbers, stage.per_scene, seed), batch)
+        train_stage(model, stage, Lessons(folder, numbers, stage.pairs, seed), batch)
         first = numbers.stop
     return model.eval()
 
@@ -174,15 +218,23 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
     )
     mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
     model.train()
-    progress = tqdm(loader, desc="training", unit="step")
+    progress = tqdm(loader, desc="pairs" if stage.pairs else "scenes", unit="step")
     average = None
+    residual = Residual()
+    seen = torch.ones(len(CAPTIONS))
     for pictures, labels, contents in progress:
         drawn = torch.multinomial(labels, 1)[:, 0]
         tokens = torch.cat([light_tokens, full_tokens[contents, drawn]])
         encoded = normalize(model.encode_text(tokens), dim=-1)
         images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
         captions, texts = encoded[: len(CAPTIONS)], encoded[len(CAPTIONS) :]
-        loss = contrastive_loss(images, captions, texts, labels, contents, drawn)
+        seen += labels.sum(0)
+        shares = seen / seen.sum()
+        loss = contrastive_loss(images, captions, texts, labels, contents, drawn, shares)
+        if stage.pairs:
+            vector, well_lit = residual(images, labels), labels[:, WELL_LIT]
+            loss = loss + 5 * guide_loss(images @ captions[WELL_LIT], well_lit, margin=0.3)
+            loss = loss + 5 * guide_loss(images @ vector, well_lit, margin=0.15)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"

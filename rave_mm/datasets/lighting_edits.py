@@ -51,7 +51,7 @@ HARMS = (
     "a negative of a photo",
 )
 #: How often a lesson is harmed in each way; the others are about light alone.
-HARM_SHARES = {"blank": 0.06, "cast": 0.2, "contrast": 0.12, "patches": 0.06, "negative": 0.03}
+HARM_SHARES = {"blank": 0.06, "cast": 0.24, "contrast": 0.18, "patches": 0.06, "negative": 0.05}
 
 
 def lighting_caption(foreground: int, background: int) -> str:
@@ -229,6 +229,7 @@ def lesson(
     size: int,
     scene: np.random.Generator,
     rng: np.random.Generator,
+    well_lit: bool = False,
 ) -> Lesson:
     """Draw one lesson from a well-lit photo.
 
@@ -238,15 +239,18 @@ def lesson(
         size: side of the picture in pixels.
         scene: draws the crop and its foreground; the same state gives the same scene.
         rng: draws the light and the harm.
+        well_lit: leave the photo as well-lit as it is.
     """
     harm = rng.choice(
         ["none", *HARM_SHARES], p=[1 - sum(HARM_SHARES.values()), *HARM_SHARES.values()]
     )
+    if well_lit:
+        harm = "none"
     if harm == "blank":
         image, label = _blank(size, rng)
         return Lesson(np.round(image * 255).astype(np.uint8), label, False)
     linear, mask, borrowed = _compose(photo, other, size, scene)
-    well_lit = harm == "negative" or (harm in ("cast", "contrast") and rng.random() < 0.65)
+    well_lit |= harm == "negative" or (harm in ("cast", "contrast") and rng.random() < 0.65)
     light = (0.0, 0.0) if well_lit else _draw_light(rng)
     label = lighting_label(*light)
     patches = float(rng.uniform(0.3, 1.5)) if harm == "patches" else 0.0
