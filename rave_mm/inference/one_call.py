@@ -18,6 +18,7 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
 ) -> PhotoT: ...
 @overload
 def enhance(
@@ -28,6 +29,7 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
 ) -> np.ndarray: ...
 @overload
 def enhance(
@@ -38,6 +40,7 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
 ) -> list[PhotoT]: ...
 @overload
 def enhance(
@@ -48,6 +51,7 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
 ) -> list[np.ndarray]: ...
 
 
@@ -59,6 +63,7 @@ def enhance(
     device: Device = "auto",
     padding_mode: PaddingMode = "reflect",
     max_memory: int | None = None,
+    fast: bool = False,
 ) -> Any:
     """Enhance a photograph, or a list of them.
 
@@ -72,6 +77,7 @@ def enhance(
         device: "auto", "cpu" or "cuda".
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take; None for half of what is free.
+        fast: Predict the light map of large photographs at reduced size.
 
     Returns:
         The same kind as `photos`, or a list; for paths, RGB arrays (H, W, 3).
@@ -81,7 +87,7 @@ def enhance(
             :class:`PhotoEnhancer` and its method.
     """
     enhancer = PhotoEnhancer(
-        checkpoint, device=device, padding_mode=padding_mode, max_memory=max_memory
+        checkpoint, device=device, padding_mode=padding_mode, max_memory=max_memory, fast=fast
     )
     if isinstance(photos, list):
         return [enhancer.enhance(photo, strength) for photo in photos]

@@ -13,6 +13,7 @@ from torch import Tensor
 from rave_mm.functional import apply_light_map
 from rave_mm.image_files import channels, read_photo
 from rave_mm.inference.failure_signs import FailureMeter
+from rave_mm.inference.fast_light_map import FAST_MEMORY, fast_light_map_tiles
 from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.memory import free_memory, give_back_freed_memory
 from rave_mm.inference.photo_files import read_photo_file, write_photo_file
@@ -44,6 +45,8 @@ class PhotoEnhancer:
         max_memory: Bytes that the network may take, beside the photograph and its result. None
             for half of what is free on the device, at most 8 GB. Where it is given, the process
             gives back freed memory at once from then on.
+        fast: Predict the light map of a photograph whose long side is above 1024 pixels at that
+            size, see :mod:`rave_mm.inference.fast_light_map`. Smaller ones are as without it.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
@@ -58,13 +61,20 @@ class PhotoEnhancer:
         device: Device = "auto",
         padding_mode: PaddingMode = "reflect",
         max_memory: int | None = None,
+        fast: bool = False,
     ) -> None:
         self.device = choose_device(device)
         self.network = load_network(checkpoint, padding_mode).to(self.device)
         self.max_memory = max_memory
+        self.fast = fast
         if max_memory is not None:
-            tile_side(self.network, max_memory)  # refuses too little at once
+            tile_side(self.network, max_memory - self.set_aside)  # refuses too little at once
             give_back_freed_memory()
+
+    @property
+    def set_aside(self) -> int:
+        """Bytes of `max_memory` that are not for tiles."""
+        return FAST_MEMORY if self.fast else 0
 
     @overload
     def enhance(self, photo: PhotoT, strength: float = ...) -> PhotoT: ...
@@ -225,7 +235,8 @@ class PhotoEnhancer:
         memory = max_memory or self.max_memory
         if memory is None:
             memory = min(free_memory(self.device) // 2, _MOST_MEMORY)
-        return light_map_tiles(self.network, read, *size, tile_side(self.network, memory))
+        tiles = fast_light_map_tiles if self.fast else light_map_tiles
+        return tiles(self.network, read, *size, tile_side(self.network, memory - self.set_aside))
 
 
 def choose_device(device: Device) -> torch.device:

@@ -179,27 +179,34 @@ def pool_by_tiles(
         features = network.features(read(tile.seen))[..., rows, columns]
         dtype, features = features.dtype, features.double()
         parts = [
-            _shares(bins, height, core.top, core.bottom).to(features)
+            averaging_weights(bins, height, core.top, core.bottom).to(features)
             @ features
-            @ _shares(bins, width, core.left, core.right).to(features).T
+            @ averaging_weights(bins, width, core.left, core.right).to(features).T
             for bins in network.pyramid.bins
         ]
         sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
     return [total.to(dtype) for total in sums]
 
 
-def _shares(bins: int, size: int, start: int, stop: int) -> Tensor:
-    """What each of the pixels `start` to `stop` counts for in each bin's mean, (bins, pixels).
+def averaging_weights(bins: int, size: int, start: int, stop: int) -> Tensor:
+    """What each of the pixels `start` to `stop` counts for in each bin's mean.
 
     As adaptive average pooling has it, bin i is floor(i size / bins) to ceil((i + 1) size / bins):
     neighbours may share a pixel.
+
+    Args:
+        bins: How many means are taken along a side.
+        size: Of that side, in pixels.
+        start: The first pixel looked at.
+        stop: The pixel after the last one.
+
+    Returns:
+        (bins, stop - start), float64. Over the whole side, each row sums to 1.
     """
-    pixels = torch.arange(start, stop)
-    shares = torch.zeros(bins, stop - start, dtype=torch.float64)
-    for i in range(bins):
-        first, last = i * size // bins, -(-(i + 1) * size // bins)
-        shares[i, (pixels >= first) & (pixels < last)] = 1 / (last - first)
-    return shares
+    pixels, numbers = torch.arange(start, stop), torch.arange(bins)[:, None]
+    first = numbers * size // bins
+    last = ((numbers + 1) * size + bins - 1) // bins
+    return ((pixels >= first) & (pixels < last)).double() / (last - first)
 
 
 def _cuts(length: int, side: int, around: int) -> list[tuple[int, int, int, int]]:

@@ -126,6 +126,32 @@ def test_options(
     assert not job.done
 
 
+def test_fast(
+    tool: ModuleType, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small photos as ever; large ones near that, with all that goes with them."""
+    (tmp_path / "photos").mkdir()
+    wide = np.sort(dark(16, 1200, np.uint16), axis=1)
+    write_photo(tmp_path / "photos/wide.png", wide)
+    clear = Image.fromarray(np.sort(dark(1200, 16), axis=0))
+    clear.putalpha(128)
+    clear.save(tmp_path / "photos/clear.png")
+    write_photo(tmp_path / "photos/small.png", dark())
+    arguments = (tmp_path / "photos", "--checkpoint", checkpoint, "--device", "cpu", "--out")
+    options = ("--strength", 0.5, "--save-light-map")
+    assert not run(tool, monkeypatch, *arguments, tmp_path / "exact", *options)
+    assert not run(tool, monkeypatch, *arguments, tmp_path / "fast", *options, "--fast")
+    for name in ("small.png", "wide.png", "clear.png", "wide.png.light_map.png"):
+        exact, found = (read_photo(tmp_path / way / name) for way in ("exact", "fast"))
+        assert found.dtype == exact.dtype
+        top = np.iinfo(exact.dtype).max
+        difference = np.abs(found / top - exact / top)
+        assert difference.max() == 0 if name == "small.png" else 0 < difference.mean() < 0.01
+    with Image.open(tmp_path / "fast/clear.png") as image:
+        assert image.mode == "RGBA"
+        assert np.unique(np.array(image)[..., 3]).tolist() == [128]
+
+
 def test_failures_do_not_stop_the_others(
     tool: ModuleType,
     photos: Path,
