@@ -21,7 +21,7 @@ from rave_mm.models.light_map_unet import Conv3x3, LightMapUNet, Place
 
 # The most that is held at once for a pixel: five maps of 64 channels and one of 32, of float32.
 # Measured on a CPU: 1410 for the network alone, 1800 with the tile, the result and all else.
-_BYTES_PER_PIXEL = 1900
+BYTES_PER_PIXEL = 1900
 _SMALLEST_TILE = 16
 # Larger ones gain nothing: a CPU's caches hold less, and a GPU is busy.
 _LARGEST_TILE = {"cpu": 512, "cuda": 2048}
@@ -82,9 +82,9 @@ def tile_side(network: LightMapUNet, max_memory: int) -> int:
         ValueError: `max_memory` is too little for the smallest tile.
     """
     overlap = 2 * reach(network)
-    side = math.isqrt(max(0, max_memory) // _BYTES_PER_PIXEL) - overlap
+    side = math.isqrt(max(0, max_memory) // BYTES_PER_PIXEL) - overlap
     if side < _SMALLEST_TILE:
-        least = _BYTES_PER_PIXEL * (_SMALLEST_TILE + overlap) ** 2
+        least = BYTES_PER_PIXEL * (_SMALLEST_TILE + overlap) ** 2
         raise ValueError(
             f"got {max_memory / 1e6:.1f} MB of memory for the network; expected at least "
             f"{least / 1e6:.1f} MB, which tiles of {_SMALLEST_TILE} pixels need"
