@@ -25,8 +25,9 @@ silence_import_noise()
 from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not  # noqa: E402
 from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process  # noqa: E402
 from rave_mm.image_files import UnreadablePhotoError, replacing  # noqa: E402
+from rave_mm.inference.arithmetic import choose_device  # noqa: E402
 from rave_mm.inference.memory import parse_memory  # noqa: E402
-from rave_mm.inference.photo_enhancer import PhotoEnhancer, choose_device  # noqa: E402
+from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 
 WAYS: tuple[Way, ...] = get_args(Way)
 HEADINGS = ("megapixels", "way", "seconds", "ratio", "peak MB", "largest", "dB", "")

@@ -5,7 +5,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from rave_mm.inference.photo_enhancer import Device, PhotoEnhancer, PhotoT
+from rave_mm.inference.arithmetic import Device, Precision
+from rave_mm.inference.photo_enhancer import PhotoEnhancer, PhotoT
 from rave_mm.models.light_map_unet import PaddingMode
 
 
@@ -19,6 +20,7 @@ def enhance(
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
     fast: bool = ...,
+    precision: Precision = ...,
 ) -> PhotoT: ...
 @overload
 def enhance(
@@ -30,6 +32,7 @@ def enhance(
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
     fast: bool = ...,
+    precision: Precision = ...,
 ) -> np.ndarray: ...
 @overload
 def enhance(
@@ -41,6 +44,7 @@ def enhance(
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
     fast: bool = ...,
+    precision: Precision = ...,
 ) -> list[PhotoT]: ...
 @overload
 def enhance(
@@ -52,6 +56,7 @@ def enhance(
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
     fast: bool = ...,
+    precision: Precision = ...,
 ) -> list[np.ndarray]: ...
 
 
@@ -64,6 +69,7 @@ def enhance(
     padding_mode: PaddingMode = "reflect",
     max_memory: int | None = None,
     fast: bool = False,
+    precision: Precision = "float32",
 ) -> Any:
     """Enhance a photograph, or a list of them.
 
@@ -78,6 +84,7 @@ def enhance(
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take; None for half of what is free.
         fast: Predict the light map of large photographs at reduced size.
+        precision: "float32", "bfloat16", or on a GPU "float16".
 
     Returns:
         The same kind as `photos`, or a list; for paths, RGB arrays (H, W, 3).
@@ -87,7 +94,12 @@ def enhance(
             :class:`PhotoEnhancer` and its method.
     """
     enhancer = PhotoEnhancer(
-        checkpoint, device=device, padding_mode=padding_mode, max_memory=max_memory, fast=fast
+        checkpoint,
+        device=device,
+        padding_mode=padding_mode,
+        max_memory=max_memory,
+        fast=fast,
+        precision=precision,
     )
     if isinstance(photos, list):
         return [enhancer.enhance(photo, strength) for photo in photos]

@@ -103,6 +103,21 @@ def test_no_seam() -> None:
     assert found[borders].max() < 1.5 * found.median()
 
 
+def test_no_seam_in_a_smooth_gradient() -> None:
+    """Where nothing hides it: the slope bends no more across a tile's border than in the whole."""
+    network = lively("reflect")
+    ramp = torch.linspace(0.1, 0.5, 120)[:, None] + torch.linspace(0, 0.4, 150)
+    photo = ramp.expand(1, 3, -1, -1).contiguous()
+    with torch.no_grad():
+        whole = photo / network(photo)
+    found = photo / tiled(network, photo, 24)
+    # Second differences: 0 for a slope, twice a step's height where there is one.
+    for dim in (2, 3):
+        bends, allowed = (x.diff(n=2, dim=dim).abs() for x in (found, whole))
+        torch.testing.assert_close(bends, allowed, rtol=0, atol=1e-5)
+        assert bends[..., 20:-20, 20:-20].max() < 0.01
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 13), (4, 5), (7, 50), (61, 64)])
 def test_pooling_in_tiles_is_adaptive_average_pooling(size: tuple[int, int]) -> None:
     network = lively("zeros")

@@ -197,6 +197,7 @@ def test_refused_before_anything_is_done(
         ((photos, *common, photos / "b.png" / "out"), "Not a directory"),
         ((photos, *common, out, "--strength", -1), "got strength=-1"),
         ((photos, *common, out, "--device", "tpu"), "expected auto, cpu or cuda"),
+        ((photos, *common, out, "--device", "cpu", "--precision", "float16"), "float16 on a CPU"),
         ((photos, *common, out, "--max-memory", "10MB", "--device", "cpu"), "expected more than"),
         ((photos, "--out", out, "--checkpoint", tmp_path / "no.pth"), "no checkpoint"),
     ):
