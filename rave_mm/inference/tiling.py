@@ -95,8 +95,8 @@ def tile_side(network: LightMapUNet, max_memory: int) -> int:
 def cut(height: int, width: int, side: int, around: int) -> list[Tile]:
     """Cut a photograph into tiles.
 
-    What the network is given is of one size throughout, ``side + 2 * around`` or the photograph's
-    if that is less: other sizes would leave gaps in the memory where their features were.
+    What the network is given is of one size throughout, at most ``side + 2 * around``: other sizes
+    would leave gaps in the memory where their features were.
 
     Args:
         height: Of the photograph.
@@ -215,6 +215,8 @@ def _cuts(length: int, side: int, around: int) -> list[tuple[int, int, int, int]
     if length <= seen:
         return [(0, length, 0, length)]
     count = -(-(length - 2 * around) // side)
+    # No more than so many tiles need, or their overlap would grow instead of their number.
+    seen = -(-(length - 2 * around) // count) + 2 * around
     starts = [(length - seen) * i // (count - 1) for i in range(count)]
     # Halfway through what two neighbours both see: at least `around` from the end of either.
     inner = [(a + b + seen) // 2 for a, b in zip(starts[:-1], starts[1:], strict=True)]
