@@ -26,8 +26,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.clip.lighting_report import lighting_report
-from rave_mm.datasets.lighting_edits import CAPTIONS, lesson
+from rave_mm.clip.lighting_report import CLASSES, lighting_report
+from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
 from rave_mm.image_files import list_photos, read_photo
 from rave_mm.whole_files import replacing, write_whole
 
@@ -56,12 +56,15 @@ PREPROCESSING = {
     "resize_mode": "shortest",
 }
 LOGIT_SCALE = 10.0
-#: Half of the lessons are well-lit. By this share of the logarithm of how frequent it is, a caption
-#: is favoured while training, and so not favoured by what is learned: a photo in doubt is called
-#: well-lit no more than it should be (logit adjustment, arXiv 2007.07314).
-BALANCE = 0.6
 WELL_LIT = CAPTIONS.index("a well-lit photo")
-BACKLIT = [index for index, caption in enumerate(CAPTIONS) if "backlit" in caption]
+BACKLIT = [CAPTIONS.index(caption) for caption in CLASSES["backlit"]]
+GROUPS = [
+    [WELL_LIT],
+    BACKLIT,
+    *([CAPTIONS.index(caption) for caption in CLASSES[name]] for name in ("dark", "overexposed")),
+    *([CAPTIONS.index(harm)] for harm in HARMS),
+]
+"""What a picture can be said to be: a class of light or a harm, as captions. Others are apart."""
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
@@ -123,7 +126,7 @@ def contrastive_loss(
     labels: Tensor,
     contents: Tensor,
     drawn: Tensor,
-    shares: Tensor,
+    favours: Tensor,
     scale: float = LOGIT_SCALE,
 ) -> Tensor:
     """CLIP's symmetric cross-entropy, with graded targets.
@@ -135,16 +138,35 @@ def contrastive_loss(
         labels: (N, K) distribution of each picture over the captions.
         contents: (N,) index of the content, -1 for none.
         drawn: (N,) which caption the full caption of each picture was made from.
-        shares: (K,) how frequent each caption is; sum 1.
+        favours: (K,) added to the logits of the captions about light, see :func:`favours_of`.
         scale: factor of the cosines.
     """
-    about_light = cross_entropy(scale * images @ captions.T + BALANCE * shares.log(), labels)
+    about_light = cross_entropy(scale * images @ captions.T + favours, labels)
     # A full caption fits a picture as much as its light fits, if both show the same thing.
     fit = labels[:, drawn] * (contents[:, None] == contents[None])
     logits = scale * images @ texts.T
     to_text = cross_entropy(logits, fit / fit.sum(1, keepdim=True).clamp_min(1e-6))
     to_image = cross_entropy(logits.T, fit.T / fit.T.sum(1, keepdim=True).clamp_min(1e-6))
     return about_light + 0.5 * (to_text + to_image)
+
+
+def favours_of(seen: Tensor) -> Tensor:
+    """Favour captions while training by the logarithm of how frequent their group is.
+
+    Then what is learned does not favour them: half of the lessons are well-lit, but a photo in
+    doubt is called so no more readily than by a harm's name (logit adjustment, arXiv 2007.07314).
+
+    Args:
+        seen: (K,) how often each caption was seen.
+
+    Returns:
+        (K,); 0 would be a group that is all there is.
+    """
+    shares = seen / seen.sum()
+    grouped = shares.clone()
+    for group in GROUPS:
+        grouped[group] = shares[group].sum()
+    return grouped.log()
 
 
 def guide_loss(scores: Tensor, well_lit: Tensor, margin: float) -> Tensor:
@@ -229,8 +251,8 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
         images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
         captions, texts = encoded[: len(CAPTIONS)], encoded[len(CAPTIONS) :]
         seen += labels.sum(0)
-        shares = seen / seen.sum()
-        loss = contrastive_loss(images, captions, texts, labels, contents, drawn, shares)
+        favours = favours_of(seen)
+        loss = contrastive_loss(images, captions, texts, labels, contents, drawn, favours)
         if stage.pairs:
             vector, well_lit = residual(images, labels), labels[:, WELL_LIT]
             loss = loss + 5 * guide_loss(images @ captions[WELL_LIT], well_lit, margin=0.3)

@@ -63,26 +63,36 @@ def test_the_residual_leads_from_backlit_to_well_lit(tool: ModuleType) -> None:
 
 
 def test_rare_captions_are_not_taught_to_be_unlikely(tool: ModuleType) -> None:
-    """One picture, three captions of equal cosines: the gradient is that of the adjusted shares."""
+    """One picture, three captions of equal cosines: the loss is that of the favours alone."""
     captions = torch.zeros(3, 4)
     images = normalize(torch.ones(1, 4), dim=1)
     arguments = (captions, torch.zeros(1, 4), torch.tensor([[1.0, 0, 0]]))
     numbers = (torch.tensor([-1]), torch.tensor([0]))
-    shares = torch.tensor([0.8, 0.1, 0.1])
-    adjusted = shares**tool.BALANCE
-    loss = tool.contrastive_loss(images, *arguments, *numbers, shares)
-    assert loss.item() == pytest.approx(-math.log(adjusted[0] / adjusted.sum()), rel=1e-5)
-    even = tool.contrastive_loss(images, *arguments, *numbers, torch.ones(3) / 3)
+    loss = tool.contrastive_loss(images, *arguments, *numbers, torch.tensor([0.8, 0.1, 0.1]).log())
+    assert loss.item() == pytest.approx(-math.log(0.8), rel=1e-5)
+    even = tool.contrastive_loss(images, *arguments, *numbers, torch.zeros(3))
     assert even.item() == pytest.approx(math.log(3), rel=1e-5)
+
+
+def test_captions_are_favoured_as_their_group_is_frequent(tool: ModuleType) -> None:
+    seen = torch.ones(len(tool.CAPTIONS))
+    seen[tool.WELL_LIT] = 38  # of a hundred
+    shares = tool.favours_of(seen).exp()
+    assert shares[tool.WELL_LIT].item() == pytest.approx(0.38)
+    assert shares[tool.BACKLIT].tolist() == pytest.approx([len(tool.BACKLIT) / 100] * 12)
+    assert shares[tool.CAPTIONS.index("a dark photo")].item() == pytest.approx(0.03)
+    assert shares[tool.CAPTIONS.index("a photo with a red cast")].item() == pytest.approx(0.01)
 
 
 def test_a_full_caption_fits_what_shows_the_same(tool: ModuleType) -> None:
     images = torch.eye(2)
     labels = torch.eye(2)
-    shares = torch.full((2,), 0.5)
+    favours = torch.zeros(2)
     drawn, contents = torch.tensor([0, 1]), torch.tensor([3, 4])
-    right = tool.contrastive_loss(images, images, images, labels, contents, drawn, shares)
-    swapped = tool.contrastive_loss(images, images, images.flip(0), labels, contents, drawn, shares)
+    right = tool.contrastive_loss(images, images, images, labels, contents, drawn, favours)
+    swapped = tool.contrastive_loss(
+        images, images, images.flip(0), labels, contents, drawn, favours
+    )
     each = math.log(1 + math.exp(-tool.LOGIT_SCALE))
     assert right.item() == pytest.approx(2 * each, rel=1e-2)
     assert swapped.item() == pytest.approx(each + each + tool.LOGIT_SCALE, rel=1e-4)
