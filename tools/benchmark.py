@@ -30,6 +30,7 @@ from rave_mm.inference.memory import parse_memory  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 
 WAYS: tuple[Way, ...] = get_args(Way)
+RECORD = "enhancing.json"
 HEADINGS = ("megapixels", "way", "seconds", "ratio", "peak MB", "largest", "dB", "")
 
 
@@ -124,6 +125,23 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def save(
+    arguments: argparse.Namespace, device: torch.device, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Write what was measured, and on what."""
+    found = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "photo": str(arguments.photo),
+        "checkpoint": arguments.checkpoint,
+        "max_memory": arguments.max_memory,
+        "rows": rows,
+    }
+    with replacing(arguments.work_dir / RECORD) as unfinished:
+        unfinished.write_text(json.dumps(found, indent=2) + "\n")
+
+
 def main() -> None:
     arguments = parse_arguments()
     rows: list[dict[str, Any]] = []
@@ -139,23 +157,13 @@ def main() -> None:
             for megapixels in arguments.megapixels:
                 with tempfile.TemporaryDirectory(dir=arguments.work_dir) as folder:
                     rows += measure_size(arguments, megapixels, Path(folder), bar)
+                save(arguments, device, rows)  # after each size, for a run that is stopped
     except (OSError, ValueError, UnreadablePhotoError) as error:
         sys.exit(f"tools/benchmark.py: {error}")
-    found = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "photo": str(arguments.photo),
-        "checkpoint": arguments.checkpoint,
-        "max_memory": arguments.max_memory,
-        "rows": rows,
-    }
-    with replacing(arguments.work_dir / "enhancing.json") as unfinished:
-        unfinished.write_text(json.dumps(found, indent=2) + "\n")
     print(table(rows))
     print(
-        f"ratio: how many times as fast; largest: difference, of 255; {found['device']}, "
-        f"{found['threads']} threads; {arguments.work_dir / 'enhancing.json'}"
+        f"ratio: how many times as fast; largest: difference, of 255; {torch.get_num_threads()} "
+        f"CPU threads; {arguments.work_dir / RECORD}"
     )
 
 
