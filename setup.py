@@ -65,7 +65,7 @@ setup(
     package_data={"rave_mm": ["clip/lighting_clip/*"]},
     include_package_data=False,
     install_requires=requirements("runtime"),
-    extras_require={name: requirements(name) for name in ("demo", "metrics", "tests")},
+    extras_require={name: requirements(name) for name in ("demo", "metrics", "onnx", "tests")},
     cmdclass={"build_py": BuildWithShippedFolders},
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import torch
 import torch.distributed as dist
@@ -27,8 +28,9 @@ from rave_mm.compat import silence_import_noise
 silence_import_noise()
 
 # E402: these import MMEngine, which must be silenced before.
+from rave_mm.inference.arithmetic import Precision, choose_device  # noqa: E402
 from rave_mm.inference.memory import parse_memory  # noqa: E402
-from rave_mm.inference.photo_enhancer import PhotoEnhancer, choose_device  # noqa: E402
+from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs  # noqa: E402
 from rave_mm.inference.photo_run import Outcome, PhotoRun  # noqa: E402
 from rave_mm.models.light_map_unet import PaddingMode  # noqa: E402
@@ -59,6 +61,18 @@ def parse_arguments() -> argparse.Namespace:
         metavar="SIZE",
         help="such as 2GB: of the process on a CPU, of the network on a GPU (default: half of "
         "what is free, at most 8GB)",
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="predict the light map at 1024 pixels and fit it to the photo's edges: near the "
+        "exact result, in much less time",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="float32",
+        help="that the network computes in (default: float32); float16 needs a GPU",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
@@ -156,6 +170,7 @@ def main() -> None:
     # Up to twice as many pixels Pillow only warns; beyond, it refuses, and that is told.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     padding_mode: PaddingMode = arguments.padding_mode
+    precision: Precision = arguments.precision
     try:
         jobs = plan_jobs(
             arguments.photos,
@@ -169,7 +184,13 @@ def main() -> None:
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         run = PhotoRun(
-            PhotoEnhancer(arguments.checkpoint, device=device, padding_mode=padding_mode),
+            PhotoEnhancer(
+                arguments.checkpoint,
+                device=device,
+                padding_mode=padding_mode,
+                fast=arguments.fast,
+                precision=precision,
+            ),
             strength=arguments.strength,
             replace=arguments.replace,
             max_memory=arguments.max_memory,

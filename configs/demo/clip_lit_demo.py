@@ -24,7 +24,7 @@ model = dict(
 )
 
 _crop = dict(type="RandomResizedCrop", crop_size=96, scale=(0.4, 1.0), interpolation="area")
-_prompt_pipeline = [
+_pipeline = [
     dict(type="LoadPhoto", key="img"),
     dict(type="LoadPhoto", key="ref"),
     dict(keys=["img"], **_crop),
@@ -34,19 +34,13 @@ _prompt_pipeline = [
     dict(type="PackInputs", keys=["img", "ref"], meta_keys=["ref_path", "ref_channel_order"]),
 ]
 train_cfg = dict(
-    _delete_=True,
-    type="PhasedTrainLoop",
     loaders=dict(
         prompts=dict(
-            batch_size=16,
             num_workers=1,
-            persistent_workers=True,
-            sampler=dict(type="ReplayableSampler", shuffle=True),
             dataset=dict(
-                type="UnpairedPhotos",
                 backlit=_base_.train_backlit,
                 well_lit=_base_.train_well_lit,
-                pipeline=_prompt_pipeline,
+                pipeline=_pipeline,
             ),
         )
     ),

@@ -28,7 +28,7 @@ train_cfg = dict(
     _delete_=True,
     type="PhasedTrainLoop",
     phases=[dict(name="guided", iterations=200, losses=["guidance", "identity"])],
-    val_interval=100,
+    val_interval=50,
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-4), clip_grad=dict(max_norm=1.0))
 param_scheduler = [

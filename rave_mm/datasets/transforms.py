@@ -14,6 +14,7 @@ from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from PIL import Image
 
+from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.image_files import read_photo
 
 # Albumentations asks the internet for its newest version when it is imported, by us or by
@@ -158,6 +159,40 @@ class LimitLongSide(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(limit={self.limit}, keys={self.keys})"
+
+
+@TRANSFORMS.register_module()
+class SynthesizeBacklight(BaseTransform):
+    """Make the backlit photograph ``img`` from the well-lit ``gt``, a new one each time.
+
+    See :func:`rave_mm.datasets.synthetic_backlight.synthetic_backlight`. Every choice follows from
+    NumPy's global generator, which MMEngine seeds.
+
+    Args:
+        ev: Least and greatest number of stops that the foreground loses.
+    """
+
+    def __init__(self, ev: tuple[float, float] = (2.0, 4.0)) -> None:
+        self.ev = (ev[0], ev[1])
+
+    def transform(self, results: dict) -> dict:
+        """Add ``img`` beside ``gt``, with the same path, channel order and colour type.
+
+        Raises:
+            KeyError: ``gt`` is not there.
+            ValueError: ``gt`` has not 8 bits, or ``ev`` does not increase from 0 or more.
+        """
+        (key,) = _present(self, ("gt",), results)
+        rng = np.random.default_rng(np.random.randint(2**31))
+        results["img"] = synthetic_backlight(results[key], rng, self.ev)
+        results["img_path"] = results["gt_path"]
+        results["ori_img_shape"] = results["img"].shape
+        for name in ("channel_order", "color_type"):
+            results[f"img_{name}"] = results[f"gt_{name}"]
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(ev={self.ev})"
 
 
 def _key_list(keys: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from rave_mm.inference.photo_enhancer import Device, PhotoEnhancer, PhotoT
+from rave_mm.inference.arithmetic import Device, Precision
+from rave_mm.inference.photo_enhancer import PhotoEnhancer, PhotoT
 from rave_mm.models.light_map_unet import PaddingMode
 
 
@@ -18,6 +19,8 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
+    precision: Precision = ...,
 ) -> PhotoT: ...
 @overload
 def enhance(
@@ -28,6 +31,8 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
+    precision: Precision = ...,
 ) -> np.ndarray: ...
 @overload
 def enhance(
@@ -38,6 +43,8 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
+    precision: Precision = ...,
 ) -> list[PhotoT]: ...
 @overload
 def enhance(
@@ -48,6 +55,8 @@ def enhance(
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
+    fast: bool = ...,
+    precision: Precision = ...,
 ) -> list[np.ndarray]: ...
 
 
@@ -59,6 +68,8 @@ def enhance(
     device: Device = "auto",
     padding_mode: PaddingMode = "reflect",
     max_memory: int | None = None,
+    fast: bool = False,
+    precision: Precision = "float32",
 ) -> Any:
     """Enhance a photograph, or a list of them.
 
@@ -72,6 +83,8 @@ def enhance(
         device: "auto", "cpu" or "cuda".
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take; None for half of what is free.
+        fast: Predict the light map of large photographs at reduced size.
+        precision: "float32", "bfloat16", or on a GPU "float16".
 
     Returns:
         The same kind as `photos`, or a list; for paths, RGB arrays (H, W, 3).
@@ -81,7 +94,12 @@ def enhance(
             :class:`PhotoEnhancer` and its method.
     """
     enhancer = PhotoEnhancer(
-        checkpoint, device=device, padding_mode=padding_mode, max_memory=max_memory
+        checkpoint,
+        device=device,
+        padding_mode=padding_mode,
+        max_memory=max_memory,
+        fast=fast,
+        precision=precision,
     )
     if isinstance(photos, list):
         return [enhancer.enhance(photo, strength) for photo in photos]

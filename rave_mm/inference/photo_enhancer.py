@@ -1,7 +1,6 @@
 """Enhances one photograph, of any kind and size."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeAlias, TypeVar, overload
 
@@ -12,7 +11,15 @@ from torch import Tensor
 
 from rave_mm.functional import apply_light_map
 from rave_mm.image_files import channels, read_photo
+from rave_mm.inference.arithmetic import (
+    Device,
+    Precision,
+    arithmetic,
+    check_precision,
+    choose_device,
+)
 from rave_mm.inference.failure_signs import FailureMeter
+from rave_mm.inference.fast_light_map import FAST_MEMORY, fast_light_map_tiles
 from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.memory import free_memory, give_back_freed_memory
 from rave_mm.inference.photo_files import read_photo_file, write_photo_file
@@ -20,7 +27,6 @@ from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_s
 from rave_mm.inference.weights import load_network
 from rave_mm.models.light_map_unet import PaddingMode
 
-Device: TypeAlias = str | torch.device
 PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)
 Photo: TypeAlias = np.ndarray | Image.Image | Tensor | str | Path
 
@@ -44,11 +50,14 @@ class PhotoEnhancer:
         max_memory: Bytes that the network may take, beside the photograph and its result. None
             for half of what is free on the device, at most 8 GB. Where it is given, the process
             gives back freed memory at once from then on.
+        fast: Predict the light map of a photograph whose long side is above 1024 pixels at that
+            size, see :mod:`rave_mm.inference.fast_light_map`. Smaller ones are as without it.
+        precision: That the network computes in: "float32", "bfloat16", or on a GPU "float16".
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
         UnknownCheckpointError: It is no checkpoint, or of another network.
-        ValueError: An unknown device or padding mode, or too little memory.
+        ValueError: An unknown device, padding mode or precision, or too little memory.
     """
 
     def __init__(
@@ -58,13 +67,23 @@ class PhotoEnhancer:
         device: Device = "auto",
         padding_mode: PaddingMode = "reflect",
         max_memory: int | None = None,
+        fast: bool = False,
+        precision: Precision = "float32",
     ) -> None:
         self.device = choose_device(device)
+        check_precision(precision, self.device)
+        self.precision = precision
         self.network = load_network(checkpoint, padding_mode).to(self.device)
         self.max_memory = max_memory
+        self.fast = fast
         if max_memory is not None:
-            tile_side(self.network, max_memory)  # refuses too little at once
+            tile_side(self.network, max_memory - self.set_aside)  # refuses too little at once
             give_back_freed_memory()
+
+    @property
+    def set_aside(self) -> int:
+        """Bytes of `max_memory` that are not for tiles."""
+        return FAST_MEMORY if self.fast else 0
 
     @overload
     def enhance(self, photo: PhotoT, strength: float = ...) -> PhotoT: ...
@@ -161,9 +180,9 @@ class PhotoEnhancer:
 
         result = np.empty(pixels.shape, pixels.dtype)
         size = (pixels.shape[0], pixels.shape[1])
-        with _exact_convolutions():
+        with arithmetic(self.device, self.precision):
             for window, photo, lit in self._tiles(read, size, max_memory):
-                enhanced = apply_light_map(photo, blend_light_map(lit, strength))
+                enhanced = apply_light_map(photo, blend_light_map(lit.float(), strength))
                 if top > 1:
                     enhanced = (enhanced * top).round()
                 shown = enhanced[0, : pixels.shape[2]].permute(1, 2, 0)
@@ -171,7 +190,7 @@ class PhotoEnhancer:
                 if meter is not None:
                     meter.add(photo, enhanced / top)
                 if light_map is not None:
-                    scaled = (lit[0, 0] * LIGHT_MAP_OF_ONE).round().clamp(max=65535)
+                    scaled = (lit[0, 0].float() * LIGHT_MAP_OF_ONE).round().clamp(max=65535)
                     light_map[window.slices] = scaled.cpu().numpy().astype(np.uint16)
         return result
 
@@ -213,9 +232,9 @@ class PhotoEnhancer:
                 return photo[(..., *window.slices)].to(self.device, torch.float32)
 
             size = (batch.shape[2], batch.shape[3])
-            with _exact_convolutions():
+            with arithmetic(self.device, self.precision):
                 for window, photo, lit in self._tiles(read, size):
-                    enhanced = apply_light_map(photo, blend_light_map(lit, strength))
+                    enhanced = apply_light_map(photo, blend_light_map(lit.float(), strength))
                     result[(index, ..., *window.slices)] = enhanced[0].to(result)
         return result.view(photos.shape)
 
@@ -225,33 +244,8 @@ class PhotoEnhancer:
         memory = max_memory or self.max_memory
         if memory is None:
             memory = min(free_memory(self.device) // 2, _MOST_MEMORY)
-        return light_map_tiles(self.network, read, *size, tile_side(self.network, memory))
-
-
-def choose_device(device: Device) -> torch.device:
-    """The device of a name; "auto" is a GPU if there is one.
-
-    Raises:
-        ValueError: It is neither CPU nor CUDA, or there is no GPU.
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        chosen = torch.device("meta")
-    if chosen.type not in ("cpu", "cuda"):
-        raise ValueError(f"got device {device!r}; expected auto, cpu or cuda")
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"got device {device!r}, but PyTorch sees no GPU; expected auto or cpu")
-    return chosen
-
-
-def _exact_convolutions() -> AbstractContextManager[None]:
-    """GPUs round a convolution's inputs to 10 bits (TF32) unless they are told not to."""
-    return torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=False, allow_tf32=False
-    )
+        tiles = fast_light_map_tiles if self.fast else light_map_tiles
+        return tiles(self.network, read, *size, tile_side(self.network, memory - self.set_aside))
 
 
 def _check_range(lowest: float, highest: float) -> None:

@@ -181,7 +181,8 @@ class PhotoRun:
         return self._spare - (_NETWORK_MEMORY if self.on_cpu else 0)
 
     def _memory(self, job: PhotoJob) -> int:
-        needed, least = memory_of_photo(job.source), _LEAST_NETWORK_MEMORY if self.on_cpu else 0
+        needed = memory_of_photo(job.source)
+        least = _LEAST_NETWORK_MEMORY + self.enhancer.set_aside if self.on_cpu else 0
         if needed + least > self._spare:
             raise ValueError(
                 f"{job.source} takes about {(needed + least) / 1e6:.0f} MB, but "

@@ -21,7 +21,7 @@ from rave_mm.models.light_map_unet import Conv3x3, LightMapUNet, Place
 
 # The most that is held at once for a pixel: five maps of 64 channels and one of 32, of float32.
 # Measured on a CPU: 1410 for the network alone, 1800 with the tile, the result and all else.
-_BYTES_PER_PIXEL = 1900
+BYTES_PER_PIXEL = 1900
 _SMALLEST_TILE = 16
 # Larger ones gain nothing: a CPU's caches hold less, and a GPU is busy.
 _LARGEST_TILE = {"cpu": 512, "cuda": 2048}
@@ -82,9 +82,9 @@ def tile_side(network: LightMapUNet, max_memory: int) -> int:
         ValueError: `max_memory` is too little for the smallest tile.
     """
     overlap = 2 * reach(network)
-    side = math.isqrt(max(0, max_memory) // _BYTES_PER_PIXEL) - overlap
+    side = math.isqrt(max(0, max_memory) // BYTES_PER_PIXEL) - overlap
     if side < _SMALLEST_TILE:
-        least = _BYTES_PER_PIXEL * (_SMALLEST_TILE + overlap) ** 2
+        least = BYTES_PER_PIXEL * (_SMALLEST_TILE + overlap) ** 2
         raise ValueError(
             f"got {max_memory / 1e6:.1f} MB of memory for the network; expected at least "
             f"{least / 1e6:.1f} MB, which tiles of {_SMALLEST_TILE} pixels need"
@@ -95,8 +95,8 @@ def tile_side(network: LightMapUNet, max_memory: int) -> int:
 def cut(height: int, width: int, side: int, around: int) -> list[Tile]:
     """Cut a photograph into tiles.
 
-    What the network is given is of one size throughout, ``side + 2 * around`` or the photograph's
-    if that is less: other sizes would leave gaps in the memory where their features were.
+    What the network is given is of one size throughout, at most ``side + 2 * around``: other sizes
+    would leave gaps in the memory where their features were.
 
     Args:
         height: Of the photograph.
@@ -179,27 +179,34 @@ def pool_by_tiles(
         features = network.features(read(tile.seen))[..., rows, columns]
         dtype, features = features.dtype, features.double()
         parts = [
-            _shares(bins, height, core.top, core.bottom).to(features)
+            averaging_weights(bins, height, core.top, core.bottom).to(features)
             @ features
-            @ _shares(bins, width, core.left, core.right).to(features).T
+            @ averaging_weights(bins, width, core.left, core.right).to(features).T
             for bins in network.pyramid.bins
         ]
         sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
     return [total.to(dtype) for total in sums]
 
 
-def _shares(bins: int, size: int, start: int, stop: int) -> Tensor:
-    """What each of the pixels `start` to `stop` counts for in each bin's mean, (bins, pixels).
+def averaging_weights(bins: int, size: int, start: int, stop: int) -> Tensor:
+    """What each of the pixels `start` to `stop` counts for in each bin's mean.
 
     As adaptive average pooling has it, bin i is floor(i size / bins) to ceil((i + 1) size / bins):
     neighbours may share a pixel.
+
+    Args:
+        bins: How many means are taken along a side.
+        size: Of that side, in pixels.
+        start: The first pixel looked at.
+        stop: The pixel after the last one.
+
+    Returns:
+        (bins, stop - start), float64. Over the whole side, each row sums to 1.
     """
-    pixels = torch.arange(start, stop)
-    shares = torch.zeros(bins, stop - start, dtype=torch.float64)
-    for i in range(bins):
-        first, last = i * size // bins, -(-(i + 1) * size // bins)
-        shares[i, (pixels >= first) & (pixels < last)] = 1 / (last - first)
-    return shares
+    pixels, numbers = torch.arange(start, stop), torch.arange(bins)[:, None]
+    first = numbers * size // bins
+    last = ((numbers + 1) * size + bins - 1) // bins
+    return ((pixels >= first) & (pixels < last)).double() / (last - first)
 
 
 def _cuts(length: int, side: int, around: int) -> list[tuple[int, int, int, int]]:
@@ -208,6 +215,8 @@ def _cuts(length: int, side: int, around: int) -> list[tuple[int, int, int, int]
     if length <= seen:
         return [(0, length, 0, length)]
     count = -(-(length - 2 * around) // side)
+    # No more than so many tiles need, or their overlap would grow instead of their number.
+    seen = -(-(length - 2 * around) // count) + 2 * around
     starts = [(length - seen) * i // (count - 1) for i in range(count)]
     # Halfway through what two neighbours both see: at least `around` from the end of either.
     inner = [(a + b + seen) // 2 for a, b in zip(starts[:-1], starts[1:], strict=True)]

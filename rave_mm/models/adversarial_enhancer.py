@@ -115,8 +115,8 @@ class AdversarialEnhancer(TurnsEnhancer):
         self._check_finite(values, data_samples)
         return values
 
-    def _network_term(self, name: str, enhanced: Tensor, backlit: Tensor) -> Tensor:
+    def _network_term(self, name: str, enhanced: Tensor, reference: Tensor) -> Tensor:
         loss = self.losses[name]
         if isinstance(loss, GANLoss):
             return loss(self.discriminator(enhanced), True)
-        return super()._network_term(name, enhanced, backlit)
+        return super()._network_term(name, enhanced, reference)

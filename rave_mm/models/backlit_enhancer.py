@@ -37,8 +37,11 @@ class BacklitEnhancer(BaseEditModel):
         train_cfg, test_cfg, init_cfg, data_preprocessor: as in MMagic's BaseEditModel. The
             preprocessor must hand over RGB in [0, 1]:
             `dict(type='DataPreprocessor', mean=[0, 0, 0], std=[255, 255, 255])`.
+        paired_losses: names of the terms that compare with the ground truth: they are called
+            `(enhanced, well_lit)`, with the data sample's `gt_img`.
 
     Raises:
+        ValueError: `paired_losses` names a term that is not there, or there is no ground truth.
         FloatingPointError: a loss is not finite; it names the terms, the iteration and the photos.
     """
 
@@ -50,6 +53,7 @@ class BacklitEnhancer(BaseEditModel):
         test_cfg: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
+        paired_losses: Sequence[str] = (),
     ) -> None:
         # BaseEditModel builds one pixel loss, but there are several terms here, or none.
         super(BaseEditModel, self).__init__(init_cfg=init_cfg, data_preprocessor=data_preprocessor)
@@ -60,6 +64,9 @@ class BacklitEnhancer(BaseEditModel):
             {name: MODELS.build(config) for name, config in (losses or {}).items()}
         )
         self.active_losses: tuple[str, ...] = tuple(self.losses)
+        self.paired_losses = tuple(paired_losses)
+        if paired_losses:
+            self._check_losses(paired_losses)
 
     def activate_losses(self, names: Sequence[str]) -> None:
         """Minimise the sum of these terms from now on.
@@ -109,20 +116,26 @@ class BacklitEnhancer(BaseEditModel):
                 f"{type(self).__name__} was built without losses, so it cannot be trained; give "
                 "losses="
             )
-        values = self._network_values(inputs, self.active_losses)
+        values = self._network_values(inputs, self.active_losses, data_samples)
         self._check_finite(values, data_samples)
         return values
 
-    def _network_values(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    def _network_values(
+        self, inputs: Tensor, names: Sequence[str], data_samples: DataSample | None = None
+    ) -> dict[str, Tensor]:
         """Terms that teach the network as `loss_NAME`, and perhaps `psnr`."""
         enhanced = self.forward_tensor(inputs)
-        values = {f"loss_{name}": self._network_term(name, enhanced, inputs) for name in names}
+        values = {}
+        for name in names:
+            paired = name in self.paired_losses
+            reference = _ground_truth(name, data_samples) if paired else inputs
+            values[f"loss_{name}"] = self._network_term(name, enhanced, reference)
         if all(isinstance(self.losses[name], CLIPIdentityLoss) for name in names):
             values["psnr"] = _psnr(enhanced.detach(), inputs)
         return values
 
-    def _network_term(self, name: str, enhanced: Tensor, backlit: Tensor) -> Tensor:
-        return self.losses[name](enhanced, backlit)
+    def _network_term(self, name: str, enhanced: Tensor, reference: Tensor) -> Tensor:
+        return self.losses[name](enhanced, reference)
 
     def _check_finite(
         self, values: Mapping[str, Tensor], data_samples: DataSample | None = None
@@ -154,6 +167,15 @@ class BacklitEnhancer(BaseEditModel):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         adopt_published_keys(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _ground_truth(name: str, data_samples: DataSample | None) -> Tensor:
+    if data_samples is None or "gt_img" not in data_samples:
+        raise ValueError(
+            f"the loss {name!r} compares with the ground truth, but the batch has none: train on "
+            "pairs (BacklitPairs), with dict(type='LoadPhoto', key='gt') in the pipeline"
+        )
+    return data_samples.gt_img
 
 
 def _photo_names(data_samples: DataSample | None) -> list[str]:

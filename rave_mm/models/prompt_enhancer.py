@@ -152,13 +152,13 @@ class PromptGuidedEnhancer(TurnsEnhancer):
         self._check_finite(values, data_samples)
         return values
 
-    def _network_term(self, name: str, enhanced: Tensor, backlit: Tensor) -> Tensor:
+    def _network_term(self, name: str, enhanced: Tensor, reference: Tensor) -> Tensor:
         loss = self.losses[name]
         if isinstance(loss, CLIPEnhanceLoss) and _uses_the_pair(loss):
             with torch.no_grad():
                 pair = self.pair()
-            return loss(enhanced, backlit, pair=pair)
-        return super()._network_term(name, enhanced, backlit)
+            return loss(enhanced, reference, pair=pair)
+        return super()._network_term(name, enhanced, reference)
 
     def _results(self, photos: Tensor, most: int) -> tuple[Tensor, ...]:
         """The newest results of the photos, oldest first: as many as there are, at most `most`."""

@@ -13,7 +13,12 @@ from mmengine.dataset import Compose, pseudo_collate
 from PIL import Image
 
 from rave_mm import compat
-from rave_mm.datasets.transforms import AugmentBacklit, LimitLongSide, LoadPhoto
+from rave_mm.datasets.transforms import (
+    AugmentBacklit,
+    LimitLongSide,
+    LoadPhoto,
+    SynthesizeBacklight,
+)
 from rave_mm.image_files import UnreadablePhotoError
 
 compat.apply()  # for MMagic's own classes, imported below where they are used
@@ -231,6 +236,42 @@ def test_limit_long_side_reduces_and_never_enlarges(dtype):
     assert reduced.mean() == pytest.approx(photo.mean(), rel=0.01)
     same = LimitLongSide(60).transform({"img": photo})["img"]
     assert same is photo
+
+
+def test_backlight_is_made_of_a_well_lit_photo(red_file):
+    """Its foreground is darker, its colour order known to MMagic, and the next one another."""
+    from mmagic.models.data_preprocessors import DataPreprocessor
+
+    steps = [
+        {"type": "LoadPhoto", "key": "gt"},
+        {"type": "SynthesizeBacklight", "ev": (2, 3)},
+        {"type": "PackInputs"},
+    ]
+    np.random.seed(0)
+    samples = [packed(steps, gt_path=red_file) for _ in range(2)]
+    preprocessor = DataPreprocessor(mean=[0] * 3, std=[255] * 3, output_channel_order="RGB")
+    data = preprocessor(pseudo_collate(samples), training=True)
+    backlit, well_lit = data["inputs"], data["data_samples"].gt_img
+    torch.testing.assert_close(well_lit[0, :, 0, 0], torch.tensor([200, 40, 10]) / 255)
+    assert not torch.equal(backlit[0], backlit[1])
+    centre = backlit[:, :, 12, 12]
+    assert (centre[:, 0] > 2 * centre[:, 1]).all()  # still red
+    assert (centre[:, 0] < 0.6 * 200 / 255).all()  # 2 stops are a factor of 0.53 in sRGB
+    assert data["data_samples"].metainfo["img_path"] == [red_file] * 2
+
+
+def test_backlight_follows_the_seed_and_needs_a_well_lit_photo():
+    photo = gradient().astype(np.uint8)
+    known = {"gt_path": "a.png", "gt_channel_order": "rgb", "gt_color_type": "color"}
+    made = []
+    for _ in range(2):
+        np.random.seed(3)
+        made.append(SynthesizeBacklight().transform({"gt": photo, **known})["img"])
+    assert np.array_equal(*made)
+    with pytest.raises(KeyError, match=r"SynthesizeBacklight.*none of its keys; got \['img'\]"):
+        SynthesizeBacklight().transform({"img": photo})
+    with pytest.raises(ValueError, match=r"ev: got \(4, 2\)"):
+        SynthesizeBacklight(ev=(4, 2)).transform({"gt": photo, **known})
 
 
 def test_importing_asks_the_network_for_nothing():

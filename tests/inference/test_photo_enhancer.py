@@ -15,7 +15,7 @@ from rave_mm.image_files import read_photo, write_photo
 from rave_mm.inference import PhotoEnhancer, enhance
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE, choose_device
+from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
 
 
 @pytest.fixture(scope="module")
@@ -183,16 +183,6 @@ def test_other_kinds_are_refused(enhancer: PhotoEnhancer) -> None:
         enhancer.enhance([1, 2])  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="out: got a.png for a ndarray"):
         enhancer.enhance(dark(), out="a.png")  # type: ignore[call-overload]
-
-
-def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto").type == "cpu"
-    for name, message in (("tpu9", "expected auto"), ("mps", "expected auto"), ("cuda", "no GPU")):
-        with pytest.raises(ValueError, match=message):
-            choose_device(name)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto").type == "cuda"
 
 
 def test_too_little_memory(checkpoint: Path) -> None:

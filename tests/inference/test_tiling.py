@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rave_mm.functional import apply_light_map
 from rave_mm.inference.tiling import (
     Window,
     cut,
@@ -103,6 +104,21 @@ def test_no_seam() -> None:
     assert found[borders].max() < 1.5 * found.median()
 
 
+def test_no_seam_in_a_smooth_gradient(reference: Path) -> None:
+    """Where nothing hides it: the result bends no more across a tile's border than elsewhere."""
+    network = load_network(reference / "rave_unpaired.pth")
+    ramp = torch.linspace(0.1, 0.3, 150)[:, None] + torch.linspace(0, 0.2, 170)
+    photo = ramp.expand(1, 3, -1, -1).contiguous()
+    with torch.no_grad():
+        whole = apply_light_map(photo, network(photo))
+    found = apply_light_map(photo, tiled(network, photo, 48))
+    for dim in (2, 3):
+        # Second differences: next to 0 on a slope, as high as the step where there is one.
+        bends, wanted = (picture.diff(n=2, dim=dim).abs() for picture in (found, whole))
+        torch.testing.assert_close(bends, wanted, rtol=0, atol=1e-5)
+        assert bends[..., 20:-20, 20:-20].max() < 0.1 / 255
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 13), (4, 5), (7, 50), (61, 64)])
 def test_pooling_in_tiles_is_adaptive_average_pooling(size: tuple[int, int]) -> None:
     network = lively("zeros")
@@ -139,8 +155,14 @@ def test_tiles_cover_each_pixel_once_and_see_around(side: int, around: int) -> N
             rows = slice(max(0, core.top - around), core.bottom + around)
             assert (seen[rows, max(0, core.left - around) : core.right + around] == 1).all()
         assert (count == 1).all()
-        most = side + 2 * around
-        assert shapes == {(min(height, most), min(width, most))}
+        ((rows_seen, columns_seen),) = shapes
+        for length, used in ((height, rows_seen), (width, columns_seen)):
+            most = side + 2 * around
+            assert used <= most
+            if used < length:
+                # One pixel less each, and they would not reach, or as many larger ones were cut.
+                count = -(-(length - 2 * around) // side)
+                assert count * (used - 2 * around - 1) < length - 2 * around
 
 
 def test_tile_side_follows_the_memory() -> None:

@@ -104,6 +104,30 @@ def test_only_active_terms_are_computed(model: BacklitEnhancer) -> None:
         model.activate_losses(["identiy"])
 
 
+def test_a_paired_term_compares_with_the_ground_truth() -> None:
+    """By hand: a light map of 1/2 makes 0.2 to 0.4, which is 0.1 off a ground truth of 0.5."""
+    config = {
+        "type": "BacklitEnhancer",
+        "generator": {"type": "LightMapUNet", "start": "identity"},
+        "losses": {"fidelity": {"type": "L1Loss"}, "input": {"type": "L1Loss"}},
+        "paired_losses": ["fidelity"],
+        "data_preprocessor": PREPROCESSOR,
+    }
+    model = MODELS.build(config)
+    with torch.no_grad():
+        model.generator.conv_out.weight.zero_()
+        model.generator.conv_out.bias.fill_(0.5)
+    photos = torch.full((2, 3, 16, 16), 0.2)
+    pairs = DataSample(gt_img=torch.full((2, 3, 16, 16), 0.5))
+    values = model(photos, pairs, mode="loss")
+    assert values["loss_fidelity"].item() == pytest.approx(0.1, rel=1e-3)
+    assert values["loss_input"].item() == pytest.approx(0.2, rel=1e-3)
+    with pytest.raises(ValueError, match=r"'fidelity' compares with the ground truth.*BacklitPair"):
+        model(photos, mode="loss")
+    with pytest.raises(ValueError, match=r"losses: got \['fidelty'\], expected some of \['fid"):
+        MODELS.build({**config, "paired_losses": ["fidelty"]})
+
+
 def test_a_reconstruction_logs_how_close_it_is(model: BacklitEnhancer) -> None:
     model.activate_losses(["identity"])
     photos = torch.tensor([0.2, 0.4]).view(2, 1, 1, 1).expand(2, 3, 16, 16)

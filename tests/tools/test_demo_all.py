@@ -1,8 +1,9 @@
-"""The parts of tools/demo_all.py; .ci/run runs the whole of it in its tiny setting."""
+"""The parts of tools/demo_all.py."""
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,41 @@ def test_learning_curve_counts_training_time_up_to_the_best_validation(tmp_path:
         "psnr_best": 17.0,
         "iterations_to_best": 20,
         "seconds_to_best": 30.0,
+        "curve": [
+            {"iteration": 20, "seconds": 30.0, "psnr": 17.0},
+            {"iteration": 40, "seconds": 90.0, "psnr": 16.0},
+        ],
     }
+
+
+def test_a_validation_between_two_log_lines_has_a_part_of_their_time(tmp_path: Path) -> None:
+    lines = [{"step": 20, "time": 1.0}, {"step": 30, "PSNR": 15.0}, {"step": 40, "time": 2.0}]
+    write_log(tmp_path / "1/vis_data", lines)
+    assert demo_all.learning_curve(tmp_path)["seconds_to_best"] == 40.0
+
+
+def summary_of(*points: tuple[float, float]) -> dict[str, Any]:
+    curve = [{"seconds": seconds, "psnr": psnr} for seconds, psnr in points]
+    best = max(curve, key=lambda point: point["psnr"])
+    return {
+        "curve": curve,
+        "psnr_input": 14.0,
+        "psnr_best": best["psnr"],
+        "seconds_to_best": best["seconds"],
+    }
+
+
+def test_times_are_compared_at_each_best_and_at_the_same_figure(tmp_path: Path) -> None:
+    clip_lit = summary_of((50, 15.0), (200, 16.0))
+    summaries = {"rave": summary_of((40, 16.0), (100, 17.0)), "clip_lit": clip_lit}
+    assert demo_all.comparison(summaries).splitlines() == [
+        "To its own best validation CLIP-LIT trains 200 s, RAVE 100 s: 2.0 times as long.",
+        "CLIP-LIT's best is 16.00 dB. RAVE gets there in 40 s: CLIP-LIT trains 5.0 times as long.",
+    ]
+    worse = {"rave": summary_of((40, 15.5)), "clip_lit": clip_lit}
+    assert demo_all.comparison(worse).endswith("16.00 dB. RAVE does not get there.")
+    demo_all.draw_curves(summaries, tmp_path / "curves.png")
+    assert read_photo(tmp_path / "curves.png").shape == (500, 800, 3)
 
 
 @pytest.mark.parametrize(

@@ -111,9 +111,8 @@ def test_options(
 ) -> None:
     out = tmp_path / "out"
     arguments = ["--out", out, "--checkpoint", checkpoint, "--strength", 0, "--format", "tiff"]
-    assert not run(
-        tool, monkeypatch, photos, *arguments, "--save-light-map", "--compare", "--device", "cpu"
-    )
+    arguments += ["--save-light-map", "--compare", "--device", "cpu", "--precision", "bfloat16"]
+    assert not run(tool, monkeypatch, photos, *arguments)
     np.testing.assert_array_equal(read_photo(out / "a.tif"), read_photo(photos / "a.png"))
     light_map = read_photo(out / "trip/c.tif.light_map.png")
     assert light_map.shape == (7, 50, 3) and light_map.dtype == np.uint16
@@ -124,6 +123,32 @@ def test_options(
     (out / "a.tif.compare.jpg").unlink()
     job = plan_jobs([photos / "a.png"], out, extension=".tif", compare=True)[0]
     assert not job.done
+
+
+def test_fast(
+    tool: ModuleType, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small photos as ever; large ones near that, with all that goes with them."""
+    (tmp_path / "photos").mkdir()
+    wide = np.sort(dark(16, 1200, np.uint16), axis=1)
+    write_photo(tmp_path / "photos/wide.png", wide)
+    clear = Image.fromarray(np.sort(dark(1200, 16), axis=0))
+    clear.putalpha(128)
+    clear.save(tmp_path / "photos/clear.png")
+    write_photo(tmp_path / "photos/small.png", dark())
+    arguments = (tmp_path / "photos", "--checkpoint", checkpoint, "--device", "cpu", "--out")
+    options = ("--strength", 0.5, "--save-light-map")
+    assert not run(tool, monkeypatch, *arguments, tmp_path / "exact", *options)
+    assert not run(tool, monkeypatch, *arguments, tmp_path / "fast", *options, "--fast")
+    for name in ("small.png", "wide.png", "clear.png", "wide.png.light_map.png"):
+        exact, found = (read_photo(tmp_path / way / name) for way in ("exact", "fast"))
+        assert found.dtype == exact.dtype
+        top = np.iinfo(exact.dtype).max
+        difference = np.abs(found / top - exact / top)
+        assert difference.max() == 0 if name == "small.png" else 0 < difference.mean() < 0.01
+    with Image.open(tmp_path / "fast/clear.png") as image:
+        assert image.mode == "RGBA"
+        assert np.unique(np.array(image)[..., 3]).tolist() == [128]
 
 
 def test_failures_do_not_stop_the_others(
@@ -171,6 +196,7 @@ def test_refused_before_anything_is_done(
         ((photos, *common, photos / "b.png" / "out"), "Not a directory"),
         ((photos, *common, out, "--strength", -1), "got strength=-1"),
         ((photos, *common, out, "--device", "tpu"), "expected auto, cpu or cuda"),
+        ((photos, *common, out, "--device", "cpu", "--precision", "float16"), "float16 on a CPU"),
         ((photos, *common, out, "--max-memory", "10MB", "--device", "cpu"), "expected more than"),
         ((photos, "--out", out, "--checkpoint", tmp_path / "no.pth"), "no checkpoint"),
     ):

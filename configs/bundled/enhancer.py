@@ -1,0 +1,49 @@
+"""The checkpoint that ships with tools/enhance.py: RAVE's losses beside a supervised one.
+
+Its photographs are those of the bundled CLIP (`tools/prepare_data.py lighting-clip`), backlit anew
+each time, so every one has its ground truth. See docs/bundled_enhancer.md.
+"""
+
+_base_ = "../demo/rave_demo.py"
+
+model = dict(
+    losses=dict(
+        fidelity=dict(type="L1Loss", loss_weight=50.0),
+        guidance=dict(loss_weight=2.0),
+        identity=dict(loss_weight=0.5),
+    ),
+    paired_losses=["fidelity"],
+)
+train_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        _delete_=True,
+        type="BasicImageDataset",
+        data_root="data/lighting_clip/",
+        data_prefix=dict(gt="train"),
+        pipeline=[
+            dict(type="LoadPhoto", key="gt"),
+            dict(
+                type="RandomResizedCrop",
+                keys=["gt"],
+                crop_size=128,
+                scale=(0.1, 1.0),
+                interpolation="area",
+            ),
+            dict(type="Flip", keys=["gt"]),
+            dict(type="SynthesizeBacklight", ev=(0.5, 4.5)),
+            dict(type="PackInputs"),
+        ],
+    ),
+)
+train_cfg = dict(
+    phases=[
+        dict(name="supervised", iterations=1500, losses=["fidelity", "guidance", "identity"]),
+    ],
+    val_interval=250,
+)
+optim_wrapper = dict(optimizer=dict(lr=5e-4, weight_decay=0.0))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.05, end=50, by_epoch=False),
+    dict(type="CosineAnnealingLR", begin=50, end=1500, eta_min=1e-6, by_epoch=False),
+]

@@ -1,0 +1,1 @@
+"""What `tools/benchmark.py` measures, each measurement in a process of its own."""

@@ -1,0 +1,139 @@
+"""Writes the network as an ONNX file, for programs without PyTorch, and checks the file."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rave_mm.functional import apply_light_map
+from rave_mm.image_files import replacing
+from rave_mm.inference.tiling import averaging_weights
+from rave_mm.models.light_map_unet import LightMapUNet
+
+TOLERANCE = 1e-4
+"""How far what the file computes may be from PyTorch's; rounding alone makes 1e-6."""
+
+CHECKED_SHAPES = ((1, 2, 2), (1, 3, 7), (2, 5, 64), (1, 61, 83), (3, 64, 48), (1, 133, 250))
+"""Batch, height and width of the photographs that a file is checked with."""
+
+
+class ExportError(RuntimeError):
+    """An ONNX file that does not compute what the network does."""
+
+
+class ExportableEnhancer(nn.Module):
+    """The network and the division by its light map, in operators that ONNX has for any size.
+
+    It has none for adaptive average pooling over a grid unless the photograph's size is fixed.
+    So the features are multiplied with the matrices that average, which follow from the size.
+
+    Args:
+        network: The network.
+    """
+
+    def __init__(self, network: LightMapUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Enhance photographs.
+
+        Args:
+            photo: RGB in [0, 1], (N, 3, H, W).
+
+        Returns:
+            Light map (N, 1, H, W), and the enhanced photograph (N, 3, H, W).
+        """
+        features = self.network.features(photo)
+        height, width = features.shape[2:]
+        pooled = [
+            averaging_weights(bins, height, 0, height).to(features)
+            @ features
+            @ averaging_weights(bins, width, 0, width).to(features).T
+            for bins in self.network.pyramid.bins
+        ]
+        light_map = self.network.light_map(features, pooled)
+        return light_map, apply_light_map(photo, light_map)
+
+
+def export_onnx(network: LightMapUNet, path: Path | str) -> float:
+    """Write an ONNX file, so that a file of this name is always a whole and checked one.
+
+    Its input is ``photo``, float32 RGB in [0, 1], (N, 3, H, W), of any N and any H and W from 2;
+    its outputs are ``light_map`` (N, 1, H, W) and ``enhanced`` (N, 3, H, W).
+
+    Args:
+        network: In evaluation mode, on the CPU.
+        path: Where to.
+
+    Returns:
+        The largest difference to PyTorch, see :func:`largest_difference`.
+
+    Raises:
+        ImportError: onnx, onnxscript or onnxruntime is not installed.
+        ExportError: The file computes something else; it is not kept.
+        OSError: It cannot be written.
+    """
+    import onnxruntime  # noqa: F401  before a minute is spent on an export
+
+    photo = torch.rand(2, 3, 61, 83)
+    sizes = {
+        0: torch.export.Dim("batch"),
+        2: torch.export.Dim("height", min=2),
+        3: torch.export.Dim("width", min=2),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch's exporter about itself
+        program = torch.onnx.export(
+            ExportableEnhancer(network).eval(),
+            (photo,),
+            dynamo=True,
+            input_names=["photo"],
+            output_names=["light_map", "enhanced"],
+            dynamic_shapes={"photo": sizes},
+            verbose=False,
+        )
+    assert program is not None
+    with replacing(Path(path)) as unfinished:
+        program.save(unfinished)
+        difference = largest_difference(network, unfinished)
+        if not difference <= TOLERANCE:  # nor if it is NaN
+            raise ExportError(
+                f"the exported network is off by {difference:.2g}; expected at most "
+                f"{TOLERANCE:.0e}: are onnx, onnxscript and onnxruntime those of "
+                "requirements/onnx.txt?"
+            )
+    return difference
+
+
+@torch.no_grad()
+def largest_difference(
+    network: LightMapUNet, path: Path, shapes: Sequence[tuple[int, int, int]] = CHECKED_SHAPES
+) -> float:
+    """How far an ONNX file is from the network, over random photographs of several sizes.
+
+    The light map is compared with the network's, the result with PyTorch's division by it.
+
+    Args:
+        network: The network, on the CPU.
+        path: The file.
+        shapes: Batch, height and width of each.
+
+    Returns:
+        The largest absolute difference, NaN if there is one.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    random = torch.Generator().manual_seed(0)
+    differences = []
+    for batch, height, width in shapes:
+        # Dark, so that the result is not all white.
+        photo = torch.rand(batch, 3, height, width, generator=random) * 0.5
+        light_map, enhanced = map(torch.from_numpy, session.run(None, {"photo": photo.numpy()}))
+        # By the file's own light map: where that is near 0, rounding decides between 0 and 1.
+        pairs = ((light_map, network(photo)), (enhanced, apply_light_map(photo, light_map)))
+        differences += [float((found - wanted).abs().max()) for found, wanted in pairs]
+    return float(torch.tensor(differences).max())

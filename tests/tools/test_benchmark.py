@@ -1,0 +1,84 @@
+"""tools/benchmark.py: a table and a file of every size and way, measured or not."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from rave_mm.models.light_map_unet import LightMapUNet
+
+TOOL = Path(__file__).parents[2] / "tools" / "benchmark.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("tool_benchmark", TOOL)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(tool: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", *map(str, arguments)])
+    tool.main()
+
+
+@pytest.mark.slow
+def test_ten_thousand_pixels(
+    tool: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    torch.save(LightMapUNet(start="identity").state_dict(), tmp_path / "weights.pth")
+    arguments = ("--checkpoint", tmp_path / "weights.pth", "--megapixels", 0.01)
+    options = ("--device", "cpu", "--work-dir", tmp_path / "out", "--max-memory", "100MB")
+    run(tool, monkeypatch, *arguments, *options)
+    told = capsys.readouterr()
+    for way in ("published", "exact", "fast"):
+        assert f"0.01        {way}" in told.out
+    assert "3/3" in told.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["enhancing.json"]
+    found = json.loads((tmp_path / "out/enhancing.json").read_text())
+    published, exact, fast = found["rows"]
+    assert published["size"] == [100, 100] and "ratio" not in published
+    for row in (exact, fast):
+        assert row["ratio"] == pytest.approx(published["seconds"] / row["seconds"])
+        assert row["largest"] <= 1 and row["compared_with"] == "published"
+        assert 10**8 < row["peak_memory"] < 10**10
+
+
+def test_ways_without_a_figure_are_told(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"megapixels": 100.0, "way": "published", "note": "would take about 190.0 GB"},
+        {"megapixels": 100.0, "way": "exact", "note": "", "seconds": 8.0, "peak_memory": 10**9},
+        {"megapixels": 100.0, "way": "fast", "note": "", "seconds": 2.0, "peak_memory": 10**9},
+    ]
+    monkeypatch.setattr(tool, "difference", lambda one, other: {"largest": 9, "psnr": 40.0})
+    tool.compare(rows, tmp_path)
+    lines = tool.table(rows).splitlines()
+    assert lines[1].endswith("would take about 190.0 GB")
+    assert lines[2].split() == ["100", "exact", "8.00", "1000"]
+    assert lines[3].split()[:7] == ["100", "fast", "2.00", "4.00", "1000", "9", "40.0"]
+    assert lines[3].endswith("compared with exact")
+
+
+def test_what_is_wrong_is_told_before_anything_is_measured(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(LightMapUNet().state_dict(), tmp_path / "weights.pth")
+    for arguments, message in (
+        (("--checkpoint", tmp_path / "no.pth"), "no checkpoint"),
+        (("--checkpoint", tmp_path / "weights.pth", "--device", "tpu"), "expected auto, cpu"),
+        (("--checkpoint", tmp_path / "weights.pth", "--max-memory", "1MB"), "of memory for the"),
+        (("--checkpoint", tmp_path / "weights.pth", "--photo", tmp_path / "no.jpg"), "no such"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run(tool, monkeypatch, *arguments, "--work-dir", tmp_path / "out")

@@ -1,0 +1,61 @@
+"""tools/export_onnx.py: a checked file, or a word about why there is none."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from rave_mm.models.light_map_unet import LightMapUNet
+
+TOOL = Path(__file__).parents[2] / "tools" / "export_onnx.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("tool_export_onnx", TOOL)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    torch.save(LightMapUNet(start="identity").state_dict(), tmp_path / "weights.pth")
+    return tmp_path / "weights.pth"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")),
+    reason="needs onnx, onnxruntime and onnxscript: pip install -r requirements/onnx.txt",
+)
+def test_export(
+    tool: ModuleType,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = checkpoint.parent / "new" / "rave.onnx"
+    arguments = ["export_onnx.py", checkpoint, "--out", out, "--padding-mode", "zeros"]
+    monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
+    tool.main()
+    assert [path.name for path in out.parent.iterdir()] == ["rave.onnx"]
+    assert f"{out}: 1.4 MB; differs from PyTorch by " in capsys.readouterr().out
+
+
+def test_what_is_told(
+    tool: ModuleType, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "rave.onnx")
+    monkeypatch.setattr(sys, "argv", ["export_onnx.py", str(tmp_path / "no.pth"), "--out", out])
+    with pytest.raises(SystemExit, match="no checkpoint"):
+        tool.main()
+    monkeypatch.setattr(sys, "argv", ["export_onnx.py", str(checkpoint), "--out", out])
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(SystemExit, match=r"onnxruntime.*pip install '\.\[onnx\]'"):
+        tool.main()
+    assert not Path(out).exists()

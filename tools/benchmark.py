@@ -1,0 +1,163 @@
+"""Measure speed and memory of enhancing: `python tools/benchmark.py --checkpoint FILE`.
+
+At several sizes, each in three ways: as the published script does it (the whole photo at once),
+in exact tiles, and with --fast. Each measurement has a process of its own. The ratio of times
+within one run is what can be compared between machines. See docs/enhance.md.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from skimage.data import data_dir
+from tqdm import tqdm
+
+from rave_mm.compat import silence_import_noise
+
+silence_import_noise()
+
+# E402: these import MMEngine, which must be silenced before.
+from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not  # noqa: E402
+from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process  # noqa: E402
+from rave_mm.image_files import UnreadablePhotoError, replacing  # noqa: E402
+from rave_mm.inference.arithmetic import choose_device  # noqa: E402
+from rave_mm.inference.memory import parse_memory  # noqa: E402
+from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
+
+WAYS: tuple[Way, ...] = get_args(Way)
+HEADINGS = ("megapixels", "way", "seconds", "ratio", "peak MB", "largest", "dB", "")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--checkpoint", required=True, help="path or address (https://...), ours or a published one"
+    )
+    parser.add_argument(
+        "--megapixels", type=float, nargs="+", default=[0.25, 2, 12, 24, 100], metavar="N"
+    )
+    parser.add_argument(
+        "--ways", nargs="+", choices=WAYS, default=WAYS, help="which to measure (default: all)"
+    )
+    parser.add_argument(
+        "--photo",
+        type=Path,
+        default=Path(data_dir, "astronaut.png"),
+        help="scaled to each size (default: scikit-image's astronaut)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--max-memory",
+        type=parse_memory,
+        metavar="SIZE",
+        help="of the network, in tiles and with --fast (default: half of what is free)",
+    )
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/benchmark"))
+    return parser.parse_args()
+
+
+def measure_size(
+    arguments: argparse.Namespace, megapixels: float, folder: Path, bar: tqdm
+) -> list[dict[str, Any]]:
+    """Measure one size in each way; a way that fails has a `note` instead of figures."""
+    photo = folder / "photo.npy"
+    height, width = make_photo(arguments.photo, megapixels, photo)
+    rows: list[dict[str, Any]] = []
+    for way in arguments.ways:
+        bar.set_postfix_str(f"{megapixels:g} MP, {way}")
+        row: dict[str, Any] = {"megapixels": megapixels, "size": [width, height], "way": way}
+        row["note"] = why_not(way, height, width, arguments.device) or ""
+        if not row["note"]:
+            try:
+                row |= in_fresh_process(
+                    "rave_mm.benchmark.enhancing:measure",
+                    way=way,
+                    photo=str(photo),
+                    result=str(folder / f"{way}.npy"),
+                    checkpoint=arguments.checkpoint,
+                    device=arguments.device,
+                    max_memory=arguments.max_memory,
+                )
+            except MeasurementError as error:
+                row["note"] = str(error)
+        rows.append(row)
+        bar.update()
+    compare(rows, folder)
+    return rows
+
+
+def compare(rows: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Add what each way is beside the first that was measured: the published one if it was."""
+    measured = [row for row in rows if "seconds" in row]
+    for row in measured[1:]:
+        first = measured[0]
+        apart = difference(folder / f"{first['way']}.npy", folder / f"{row['way']}.npy")
+        row |= {"compared_with": first["way"], "ratio": first["seconds"] / row["seconds"], **apart}
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as text."""
+    lines = [HEADINGS]
+    for row in rows:
+        cells = [f"{row['megapixels']:g}", row["way"], *[""] * 5, row["note"]]
+        if "seconds" in row:
+            cells[2], cells[4] = f"{row['seconds']:.2f}", f"{row['peak_memory'] / 1e6:.0f}"
+        if "compared_with" in row:
+            psnr = "" if row["psnr"] is None else f"{row['psnr']:.1f}"
+            cells[3], cells[5], cells[6] = f"{row['ratio']:.2f}", f"{row['largest']}", psnr
+            cells[7] = f"compared with {row['compared_with']}"
+        lines.append(tuple(cells))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if 1 < i < 7 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    rows: list[dict[str, Any]] = []
+    try:
+        device = choose_device(arguments.device)
+        # What is wrong with any of these is told before anything is measured.
+        PhotoEnhancer(
+            arguments.checkpoint, device="cpu", max_memory=arguments.max_memory, fast=True
+        )
+        arguments.work_dir.mkdir(parents=True, exist_ok=True)
+        count = len(arguments.megapixels) * len(arguments.ways)
+        with tqdm(total=count, unit="measurement", dynamic_ncols=True) as bar:
+            for megapixels in arguments.megapixels:
+                with tempfile.TemporaryDirectory(dir=arguments.work_dir) as folder:
+                    rows += measure_size(arguments, megapixels, Path(folder), bar)
+    except (OSError, ValueError, UnreadablePhotoError) as error:
+        sys.exit(f"tools/benchmark.py: {error}")
+    found = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "photo": str(arguments.photo),
+        "checkpoint": arguments.checkpoint,
+        "max_memory": arguments.max_memory,
+        "rows": rows,
+    }
+    with replacing(arguments.work_dir / "enhancing.json") as unfinished:
+        unfinished.write_text(json.dumps(found, indent=2) + "\n")
+    print(table(rows))
+    print(
+        f"ratio: how many times as fast; largest: difference, of 255; {found['device']}, "
+        f"{found['threads']} threads; {arguments.work_dir / 'enhancing.json'}"
+    )
+
+
+if __name__ == "__main__":
+    main()

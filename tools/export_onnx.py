@@ -1,0 +1,61 @@
+"""Export the network to ONNX: `python tools/export_onnx.py CHECKPOINT --out FILE.onnx`.
+
+The file takes photos of any size to their light maps and results without PyTorch; see
+docs/enhance.md. It is checked against PyTorch in onnxruntime before it takes its name.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rave_mm.compat import silence_import_noise
+
+silence_import_noise()
+
+# E402: these import MMEngine, which must be silenced before.
+from rave_mm.inference.onnx_export import (  # noqa: E402
+    CHECKED_SHAPES,
+    ExportError,
+    export_onnx,
+)
+from rave_mm.inference.weights import load_network  # noqa: E402
+from rave_mm.models.light_map_unet import PaddingMode  # noqa: E402
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", help="path or address (https://...), ours or a published one")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write, *.onnx")
+    parser.add_argument(
+        "--padding-mode",
+        choices=("reflect", "zeros"),
+        default="reflect",
+        help="of the network (default: reflect, as in the published code)",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    padding_mode: PaddingMode = arguments.padding_mode
+    try:
+        network = load_network(arguments.checkpoint, padding_mode)
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        difference = export_onnx(network, arguments.out)
+    except ImportError as error:
+        sys.exit(
+            f"tools/export_onnx.py: {error}; expected the packages of the extra `onnx`: "
+            "pip install '.[onnx]'"
+        )
+    except (OSError, ValueError, ExportError) as error:
+        sys.exit(f"tools/export_onnx.py: {error}")
+    print(
+        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB; differs from PyTorch by "
+        f"{difference:.1e} at most, over photos of {len(CHECKED_SHAPES)} sizes"
+    )
+
+
+if __name__ == "__main__":
+    main()
