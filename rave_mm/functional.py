@@ -357,6 +357,59 @@ def token_shift(vector: Tensor, token_embeddings: Tensor, n: int = 15) -> Tensor
     return _direction(shifted, "the vector is all bias: nothing is left of it").to(vector)
 
 
+def remove_span(vector: Tensor, directions: Tensor) -> Tensor:
+    """Take out of a residual vector whatever lies in the span of some directions.
+
+    ``v' = norm(v - sum_j <v, q_j> q_j)`` with ``q_j`` an orthonormal basis of the span: afterwards
+    ``<v', d> = 0`` for each direction ``d``.
+
+    Args:
+        vector: Residual vector ``v`` (D,).
+        directions: Rows (K, D) other than 0, such as embeddings of words; they may depend on each
+            other.
+
+    Returns:
+        The unit vector ``v'`` (D,), in the type and on the device of ``vector``.
+
+    Raises:
+        ValueError: If a shape is wrong, a value is not finite, a row is zero, or nothing of the
+            vector is left.
+    """
+    _check_rows("directions", directions)
+    _check_vector(vector, directions.shape[1])
+    _check_finite("vector", vector)
+    _check_finite("directions", directions)
+    original = vector.detach().cpu().double()
+    rows = directions.detach().cpu().double()
+    unit = torch.stack([_direction(row, "a direction is zero") for row in rows])
+    _, sizes, basis = torch.linalg.svd(unit, full_matrices=False)
+    basis = basis[sizes > _DEGENERATE * sizes[0]]
+    left = original - (basis @ original) @ basis
+    return _direction(
+        left, f"the {len(rows)} directions span the whole vector: remove fewer of them"
+    ).to(vector)
+
+
+def target_along(vector: Tensor, well_lit: Tensor) -> float:
+    """RAVE's target ``t = <p, v>`` of any direction, ``p`` the normalised mean embedding (RAVE).
+
+    Args:
+        vector: ``v`` (D,), of unit length.
+        well_lit: Embeddings of well-lit photographs, unit rows (N, D).
+
+    Returns:
+        ``t``.
+
+    Raises:
+        ValueError: If a shape is wrong, or the mean is zero.
+    """
+    _check_rows("well_lit", well_lit)
+    _check_vector(vector, well_lit.shape[1])
+    mean = well_lit.detach().cpu().double().mean(0)
+    positive = _direction(mean, "the mean of the well_lit embeddings is zero")
+    return float(positive @ vector.detach().cpu().double())
+
+
 def _with_unit_pair(embeddings: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
     _check_rows("embeddings", embeddings)
     if pair.shape != (2, embeddings.shape[1]):

@@ -3,37 +3,26 @@
 From two folders of photos to one direction in CLIP space, kept with its provenance.
 """
 
-import hashlib
 import json
 import logging
-import os
 import zipfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 import torch
 from mmengine.logging import print_log
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.functional import residual_vector
-from rave_mm.image_files import (
-    UnreadablePhotoError,
-    check_on_unreadable,
-    list_photos,
-    read_photo_8_bit,
-)
-from rave_mm.whole_files import replacing
-
-_BATCH = 64
+from rave_mm.direction.bias import bias_remover
+from rave_mm.direction.clouds import PhotoClouds, embed_clouds
+from rave_mm.direction.estimators import check_estimator, estimate_direction
+from rave_mm.direction.sanity import Findings, check_clouds, check_vector
+from rave_mm.functional import target_along
+from rave_mm.whole_files import write_npz
 
 
 @dataclass(frozen=True)
@@ -56,6 +45,10 @@ class Provenance:
     """How the two clouds of embeddings were reduced to a direction."""
     date: str
     """When, ISO 8601, UTC."""
+    removed: str = ""
+    """What was taken out of the direction, in words; empty for nothing."""
+    seed: int = 0
+    """Of what was drawn."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ class ResidualVector:
 
     def save(self, path: str | Path) -> None:
         """Write an .npz with `vector`, `target` and `provenance`; nothing is left half-written."""
-        _save_npz(
+        write_npz(
             Path(path),
             vector=self.vector.numpy(),
             target=np.float32(self.target),
@@ -96,160 +89,92 @@ class ResidualVector:
             ) from error
 
 
-@dataclass(frozen=True)
-class PhotoEmbeddings:
-    """What CLIP says of a list of photos."""
-
-    embeddings: Tensor
-    """(N, D) unit rows of those that could be read, on the CPU."""
-    unreadable: tuple[str, ...] = ()
-    """One line for each of the others."""
-
-
-class _PreparedPhotos(Dataset[NDArray[np.float32] | str]):
-    """Photo i, read and prepared; or, where it cannot be read, the reason.
-
-    It is an array, since tensors would come from the reading processes through shared memory, of
-    which containers have little.
-    """
-
-    def __init__(self, paths: Sequence[Path], prepare: Callable[[Image.Image], Tensor]) -> None:
-        self.paths, self.prepare = paths, prepare
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> NDArray[np.float32] | str:
-        try:
-            photo = read_photo_8_bit(self.paths[index])
-        except UnreadablePhotoError as error:
-            return str(error)
-        return self.prepare(Image.fromarray(photo)).numpy()
-
-
-def embed_photos(clip: FrozenCLIP, paths: Sequence[Path]) -> PhotoEmbeddings:
-    """Embed photos with CLIP's own preprocessing, in batches, with a progress bar.
-
-    Cached by their contents, if all can be read.
-
-    Args:
-        clip: the CLIP; it computes on the GPU where there is one.
-        paths: the photos.
-    """
-    cached = _cache_file(clip, paths)
-    if cached is not None and cached.is_file():
-        print_log(f"embeddings of {len(paths)} photos taken from {cached}", "current")
-        with np.load(cached, allow_pickle=False) as stored:
-            return PhotoEmbeddings(torch.from_numpy(stored["embeddings"]))
-    found = _embed_uncached(clip, paths)
-    if cached is not None and not found.unreadable:
-        _save_npz(cached, embeddings=found.embeddings.numpy())
-    return found
-
-
-@torch.no_grad()
-def _embed_uncached(clip: FrozenCLIP, paths: Sequence[Path]) -> PhotoEmbeddings:
-    loader = DataLoader(
-        _PreparedPhotos(paths, clip.prepare_photo),
-        _BATCH,
-        # To start processes for one batch would take longer than to read it.
-        num_workers=min(os.cpu_count() or 1, 8) if len(paths) > _BATCH else 0,
-        collate_fn=list,
-    )
-    embeddings: list[Tensor] = []
-    unreadable: list[str] = []
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with tqdm(total=len(paths), desc=f"CLIP {clip.name}", unit="photo") as progress:
-        for batch in loader:
-            unreadable += [item for item in batch if isinstance(item, str)]
-            readable = [item for item in batch if not isinstance(item, str)]
-            if readable:
-                photos = torch.from_numpy(np.stack(readable)).to(device)
-                embeddings.append(clip.embed_prepared(photos).cpu())
-            progress.update(len(batch))
-    stacked = torch.cat(embeddings) if embeddings else torch.empty(0, clip.dimension)
-    return PhotoEmbeddings(stacked, tuple(unreadable))
-
-
 def residual_from_folders(
-    clip: FrozenCLIP, well_lit: str | Path, backlit: str | Path, on_unreadable: str = "error"
+    clip: FrozenCLIP,
+    well_lit: str | Path,
+    backlit: str | Path,
+    on_unreadable: str = "error",
+    estimator: str = "mean",
+    remove_tokens: int = 0,
+    remove_words: Sequence[str] = (),
+    photos: int | None = None,
+    seed: int = 0,
 ) -> ResidualVector:
     """RAVE's residual vector of two folders: `v = norm(p - n)`, `p` and `n` the normalised means.
 
+    Or, by the settings, one that was estimated in another way, or with a bias taken out. What looks
+    wrong with the photos or the vector is told (`rave_mm.direction.sanity`).
+
     Args:
         clip: the CLIP in whose space the vector lies.
-        well_lit: folder of well-lit photos; for paired training, the ground truth.
-        backlit: folder of backlit photos.
+        well_lit: folder of well-lit photos; for paired training, the ground truth. A pattern of
+            file names may stand behind it, as `photos/[a-m]*`.
+        backlit: folder of backlit photos, in the same way.
         on_unreadable: "error" to stop with a list of all photos that cannot be read, "skip" to go
             on without them.
+        estimator: one of `rave_mm.direction.estimators.ESTIMATORS`; "mean" is the paper's.
+        remove_tokens: n of the paper's token shift (section 4.1, n = 15), 0 for none.
+        remove_words: words or phrases whose span is taken out of the vector.
+        photos: how many photos to draw from each folder; None for all.
+        seed: of what is drawn: the photos, k-means' first centres, the controls.
 
     Raises:
         FileNotFoundError, ValueError: folders without photos, photos that cannot be read (those of
-            both folders are named), or equal means.
+            both folders are named), equal means, an unknown estimator, the same photos in both
+            folders, or a target that is not above the backlit mean.
+        TypeError: something is to be removed, but the CLIP has no text tower for it.
     """
-    check_on_unreadable(on_unreadable)
-    photos = [list_photos(Path(folder)) for folder in (well_lit, backlit)]
-    positive, negative = (embed_photos(clip, paths) for paths in photos)
-    unreadable = positive.unreadable + negative.unreadable
-    if unreadable:
-        told = f"{len(unreadable)} of {sum(map(len, photos))} photos cannot be read"
-        listing = "\n  ".join(unreadable)
-        if on_unreadable == "error":
-            raise ValueError(
-                f"{told}:\n  {listing}\n"
-                "Replace or remove them, or say on_unreadable='skip' to go on without them."
-            )
-        print_log(f"{told} and are skipped:\n  {listing}", "current", logging.WARNING)
-    for folder, found in ((well_lit, positive), (backlit, negative)):
-        if len(found.embeddings) == 0:
-            raise ValueError(
-                f"none of {len(found.unreadable)} photos in {folder} can be read: "
-                f"{'; '.join(found.unreadable[:3])}"
-            )
-    vector, target = residual_vector(positive.embeddings, negative.embeddings)
+    check_estimator(estimator)
+    clouds = embed_clouds(clip, well_lit, backlit, on_unreadable, photos, seed)
+    residual = residual_from_clouds(clip, clouds, estimator, remove_tokens, remove_words, seed)
+    provenance = replace(residual.provenance, well_lit=str(well_lit), backlit=str(backlit))
+    return replace(residual, provenance=provenance)
+
+
+def residual_from_clouds(
+    clip: FrozenCLIP,
+    clouds: PhotoClouds,
+    estimator: str = "mean",
+    remove_tokens: int = 0,
+    remove_words: Sequence[str] = (),
+    seed: int = 0,
+) -> ResidualVector:
+    """:func:`residual_from_folders`, of photos that are embedded already."""
+    _tell(check_clouds(clip, clouds))
+
+    def estimate(well_lit: Tensor, backlit: Tensor) -> Tensor:
+        return estimate_direction(estimator, well_lit, backlit, seed)
+
+    remover = bias_remover(clip, remove_tokens, remove_words)
+    unbiased = remover.after(estimate)
+    sets = (clouds.well_lit.embeddings, clouds.backlit.embeddings)
+    vector = unbiased(*sets)
+    target = target_along(vector, sets[0])
+    _tell(check_vector(clouds, vector, target, unbiased))
     provenance = Provenance(
         clip=clip.name,
         clip_fingerprint=clip.fingerprint,
-        well_lit=str(well_lit),
-        backlit=str(backlit),
-        well_lit_count=len(positive.embeddings),
-        backlit_count=len(negative.embeddings),
-        skipped=len(unreadable),
-        estimator="mean",
+        well_lit=str(clouds.well_lit.paths[0].parent),
+        backlit=str(clouds.backlit.paths[0].parent),
+        well_lit_count=len(sets[0]),
+        backlit_count=len(sets[1]),
+        skipped=clouds.skipped,
+        estimator=estimator,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        removed=remover.description,
+        seed=seed,
     )
+    without = f", without {remover.description}" if remover.description else ""
     print_log(
-        f"residual vector from {provenance.well_lit_count} well-lit and "
-        f"{provenance.backlit_count} backlit photos: target {target:.4f}",
+        f"residual vector from {len(sets[0])} well-lit and {len(sets[1])} backlit photos"
+        f"{without}: {estimator}, target {target:.4f}",
         "current",
     )
     return ResidualVector(vector, target, provenance)
 
 
-def _cache_file(clip: FrozenCLIP, paths: Sequence[Path]) -> Path | None:
-    """A name from the contents of the photos, in their order, and the model.
-
-    Where a photo lies does not count. None if the contents cannot all be had.
-    """
-    with ThreadPoolExecutor() as pool:
-        hashing = pool.map(_digest, paths)
-        digests = list(tqdm(hashing, "hashing", total=len(paths), unit="photo", leave=False))
-    known = [digest for digest in digests if digest]
-    if len(known) < len(paths):
-        return None
-    key = hashlib.sha256("\n".join([clip.fingerprint, clip.precision, *known]).encode())
-    folder = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    return folder / "rave_mm" / "embeddings" / f"{key.hexdigest()[:24]}.npz"
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:  # reading the photo will tell
-        return None
-
-
-def _save_npz(path: Path, **arrays: np.ndarray | np.float32) -> None:
-    # Given a name, numpy would add .npz to it.
-    with replacing(path) as unfinished, unfinished.open("wb") as file:
-        np.savez(file, **arrays)
+def _tell(findings: Findings) -> None:
+    for warning in findings.warnings:
+        print_log(warning, "current", logging.WARNING)
+    if findings.errors:
+        raise ValueError("; ".join(findings.errors))

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -28,3 +31,10 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file, so that it is whole or not there."""
     with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+def write_npz(path: Path, **arrays: ArrayLike) -> None:
+    """Write NumPy arrays by name, so that the file is whole or not there."""
+    # Given a name, numpy would add .npz to it.
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -90,6 +90,16 @@ def test_the_papers_config_has_the_papers_numbers() -> None:
     assert [phase.iterations for phase in config.train_cfg.phases][0] == 1000
 
 
+def test_a_bias_is_taken_out_by_a_line_of_a_config() -> None:
+    paper = Config.fromfile(rave_mm.config_path("rave/rave_baid_paired.py"))
+    for name, setting in (("tokens", "remove_tokens"), ("words", "remove_words")):
+        config = Config.fromfile(rave_mm.config_path(f"rave/rave_baid_without_{name}.py"))
+        residual = dict(config.model.losses.guidance.residual)
+        removed = residual.pop(setting)
+        assert removed == 15 if name == "tokens" else "asian" in removed
+        assert residual == paper.model.losses.guidance.residual
+
+
 def test_clip_lits_config_has_the_papers_numbers() -> None:
     config = Config.fromfile(rave_mm.config_path("clip_lit/clip_lit_baid_div2k.py"))
     losses = config.model.losses

@@ -20,8 +20,10 @@ from rave_mm.functional import (
     prompt_initialisation_loss,
     prompt_ranking_loss,
     prompt_score,
+    remove_span,
     residual_guidance_loss,
     residual_vector,
+    target_along,
     token_shift,
 )
 
@@ -491,3 +493,44 @@ class TestTokenShift:
         tokens[3, 0] = math.nan
         with pytest.raises(ValueError, match=r"NaN or infinity in token_embeddings at \[3\]"):
             token_shift(unit_rows(8), tokens, 2)
+
+
+class TestRemoveSpan:
+    def test_by_hand(self) -> None:
+        vector = torch.tensor([0.6, 0.0, 0.8])
+        found = remove_span(vector, torch.tensor([[3.0, 0, 0]]))
+        torch.testing.assert_close(found, torch.tensor([0.0, 0, 1]))
+
+    def test_nothing_of_the_directions_is_left(self) -> None:
+        vector, directions = unit_rows(8), unit_rows(3, 8)
+        found = remove_span(vector, directions)
+        assert found.norm().item() == pytest.approx(1)
+        assert (directions @ found).abs().max() < 1e-6
+        torch.testing.assert_close(remove_span(found, directions), found)
+
+    def test_directions_may_depend_on_each_other(self) -> None:
+        vector, directions = unit_rows(8), unit_rows(2, 8)
+        more = torch.cat([directions, directions.sum(0, keepdim=True), 5 * directions])
+        torch.testing.assert_close(remove_span(vector, more), remove_span(vector, directions))
+
+    def test_what_lies_beside_the_span_stays(self) -> None:
+        torch.testing.assert_close(remove_span(torch.eye(4)[0], torch.eye(4)[1:3]), torch.eye(4)[0])
+
+    def test_nothing_left(self) -> None:
+        with pytest.raises(ValueError, match="the 8 directions span the whole vector"):
+            remove_span(unit_rows(8), torch.eye(8))
+
+    def test_a_direction_of_zero(self) -> None:
+        with pytest.raises(ValueError, match="a direction is zero"):
+            remove_span(unit_rows(8), torch.zeros(1, 8))
+
+
+class TestTargetAlong:
+    def test_it_is_the_target_of_the_residual_vector(self) -> None:
+        well_lit, backlit = unit_rows(5, 8), unit_rows(4, 8)
+        vector, target = residual_vector(well_lit, backlit)
+        assert target_along(vector, well_lit) == pytest.approx(target, abs=1e-6)
+
+    def test_by_hand(self) -> None:
+        # The mean (0.5, 0.5) is brought to length 1 first.
+        assert target_along(torch.tensor([1.0, 0]), torch.eye(2)) == pytest.approx(math.sqrt(0.5))

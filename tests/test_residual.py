@@ -1,3 +1,5 @@
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from rave_mm import residual as module
+from rave_mm.clip import photo_embeddings as module
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
-from rave_mm.functional import residual_vector
+from rave_mm.clip.photo_embeddings import embed_photos
+from rave_mm.clip.vocabulary import embed_phrases
+from rave_mm.direction.clouds import choose_photos
+from rave_mm.functional import residual_vector, target_along
 from rave_mm.image_files import list_photos
-from rave_mm.residual import ResidualVector, embed_photos, residual_from_folders
+from rave_mm.residual import ResidualVector, residual_from_folders
 
 
 @pytest.fixture(autouse=True)
@@ -210,10 +215,58 @@ def test_16_bit_photos_are_read_as_8_bit_ones(tmp_path: Path) -> None:
     torch.testing.assert_close(embeddings[0], embeddings[1])
 
 
+def test_settings_reach_the_vector_and_its_provenance(folders: tuple[Path, Path]) -> None:
+    clip = load_clip()
+    paper = residual_from_folders(clip, *folders)
+    words = ["a tower", "noise"]
+    steered = residual_from_folders(
+        clip, *folders, estimator="median", remove_words=words, photos=2, seed=1
+    )
+    assert (embed_phrases(clip, words).embeddings @ steered.vector).abs().max() < 1e-5
+    assert (steered.vector - paper.vector).norm() > 0.01
+    origin = steered.provenance
+    assert (origin.estimator, origin.removed, origin.seed) == (
+        "median",
+        "the words a tower, noise",
+        1,
+    )
+    assert (origin.well_lit_count, origin.backlit_count) == (2, 2)
+    well_lit = embed_photos(clip, choose_photos(folders[0], 2, 1)).embeddings
+    assert steered.target == pytest.approx(target_along(steered.vector, well_lit))
+
+
+def test_a_file_of_before_there_was_a_bias_to_remove(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    found = residual_from_folders(load_clip(), *folders)
+    old = asdict(found.provenance)
+    del old["removed"], old["seed"]
+    np.savez(
+        tmp_path / "old.npz",
+        vector=found.vector.numpy(),
+        target=np.float32(found.target),
+        provenance=np.array(json.dumps(old)),
+    )
+    assert ResidualVector.load(tmp_path / "old.npz").provenance == found.provenance
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"estimator": "mode"}, "estimator: got 'mode', expected one of mean, median"),
+        ({"remove_words": "light"}, "remove_words: got the string 'light'"),
+        ({"photos": 3}, "photos: got 3, expected 1 to 2"),
+    ],
+)
+def test_bad_settings(folders: tuple[Path, Path], settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        residual_from_folders(load_clip(), *folders, **settings)
+
+
 def test_vector_is_that_of_the_pure_function(folders: tuple[Path, Path]) -> None:
     clip = load_clip()
     found = residual_from_folders(clip, *folders)
     rows = [embed_photos(clip, list_photos(folder)).embeddings for folder in folders]
     vector, target = residual_vector(*rows)
     torch.testing.assert_close(found.vector, vector)
-    assert found.target == target
+    assert found.target == pytest.approx(target, abs=1e-6)

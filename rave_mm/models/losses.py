@@ -109,8 +109,8 @@ class ResidualGuidanceLoss(CLIPLoss):
 
     Args:
         residual: path of an .npz (`ResidualVector.save`), or folders to compute it from:
-            `dict(well_lit=..., backlit=..., on_unreadable='error')`. None where a checkpoint brings
-            it.
+            `dict(well_lit=..., backlit=..., ...)`, the settings of
+            :func:`rave_mm.residual.residual_from_folders`. None where a checkpoint brings it.
         clip, loss_weight, channel_order, value_range: as in :class:`CLIPLoss`.
 
     Raises:

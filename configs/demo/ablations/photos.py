@@ -1,0 +1,16 @@
+"""How many photos of either kind does the residual vector need? Each seed draws others."""
+
+_base_ = "../rave_demo.py"
+
+_residual = "model.losses.guidance.residual"
+ablation = dict(
+    axes=dict(
+        photos={
+            "4": {f"{_residual}.photos": 4},
+            "16": {f"{_residual}.photos": 16},
+            "all 63": {},
+        }
+    ),
+    seeds=[0, 1, 2],
+    seed_keys=["randomness.seed", f"{_residual}.seed"],
+)

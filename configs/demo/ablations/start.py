@@ -1,0 +1,30 @@
+"""Is the reconstruction phase needed? Against a network that starts as the identity.
+
+Both are guided for 200 iterations.
+"""
+
+_base_ = "../rave_demo.py"
+
+_guided = _base_.train_cfg.phases[0]
+ablation = dict(
+    axes=dict(
+        start=dict(
+            identity={},
+            reconstruction={
+                "model.generator.start": "normal",
+                "model.losses.reconstruction": dict(
+                    type="CLIPIdentityLoss", layer_weights=(1.0, 1.0, 1.0, 1.0, 1.0)
+                ),
+                "train_cfg.phases": [
+                    dict(name="reconstruction", iterations=200, losses=["reconstruction"]),
+                    _guided,
+                ],
+                "param_scheduler.0.begin": 200,
+                "param_scheduler.0.end": 220,
+                "param_scheduler.1.begin": 220,
+                "param_scheduler.1.end": 400,
+            },
+        )
+    ),
+    seeds=[0, 1, 2],
+)

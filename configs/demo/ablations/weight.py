@@ -1,0 +1,13 @@
+"""Which weight of the guidance? The paper's question, with its weights: 6 is its choice.
+
+The bundled CLIP's guidance has another scale than OpenAI's: 10 stands for the paper's 6 * 320.
+"""
+
+_base_ = "../rave_demo.py"
+
+ablation = dict(
+    axes=dict(
+        weight={str(w): {"model.losses.guidance.loss_weight": 10 * w / 6} for w in (1, 3, 6, 12)}
+    ),
+    seeds=[0, 1, 2],
+)

@@ -1,0 +1,1 @@
+"""Directions in CLIP space: estimated from photos, judged, read in words, steered."""

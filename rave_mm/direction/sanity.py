@@ -1,0 +1,126 @@
+"""Tells, before an hour is trained, that a residual vector is of no use.
+
+An error is what cannot be meant: nothing but the same photos, or a target that lies on the backlit
+side. What may be meant, as in a trial or an experiment, is a warning.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from rave_mm.clip.encoder import FrozenCLIP
+from rave_mm.clip.vocabulary import embed_phrases
+from rave_mm.direction.clouds import PhotoClouds
+from rave_mm.direction.estimators import Estimate
+from rave_mm.direction.quality import held_out_separation, separation
+
+HANDFUL = 5
+"""With fewer photos than this in a set, one of them decides the direction."""
+
+CHANCE = 0.6
+"""An AUC on held-out photos below this is hardly better than a coin's 0.5."""
+
+SWAPPED = 0.25
+"""Nor does CLIP's own idea of light part the folders worse than this, the wrong way round."""
+
+_LIGHT = ("a well-lit photo", "a backlit photo")
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong, in plain words."""
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check_clouds(clip: FrozenCLIP, clouds: PhotoClouds) -> Findings:
+    """Look at the photos alone: too few, in both folders, or the folders swapped."""
+    errors, warnings = [], []
+    sets = {"well_lit": clouds.well_lit, "backlit": clouds.backlit}
+    few = [
+        f"{len(found.paths)} in {name}"
+        for name, found in sets.items()
+        if len(found.paths) < HANDFUL
+    ]
+    if few:
+        warnings.append(
+            f"the residual vector is of very few photos ({', '.join(few)}), so each of them sways "
+            f"it; take {HANDFUL} at least, better some dozens"
+        )
+    in_both = _in_both(clouds)
+    if in_both:
+        some = "; ".join(f"{one} and {other}" for one, other in in_both[:_SHOWN])
+        told = f"photos are in both folders ({len(in_both)} of the well-lit ones): {some}"
+        if len(in_both) == len(clouds.well_lit.paths):
+            errors.append(f"all {told}. Name two folders that differ.")
+        else:
+            warnings.append(f"{told}. They blur the vector: take them out of one folder.")
+    elif not few:
+        warnings += _swapped(clip, clouds)
+    return Findings(tuple(errors), tuple(warnings))
+
+
+def check_vector(
+    clouds: PhotoClouds, vector: Tensor, target: float, estimate: Estimate
+) -> Findings:
+    """Look at a direction: does it point at the well-lit photos, does it part those held out?
+
+    Args:
+        clouds: the photos that it was estimated from.
+        vector: (D,).
+        target: `t`.
+        estimate: what gave the vector, to ask it again without some of the photos.
+    """
+    start = float((clouds.backlit.embeddings @ vector).mean())
+    if target <= start:
+        return Findings(
+            errors=(
+                f"the target ({target:.4f}) is not above where the backlit photos are already "
+                f"({start:.4f}), so the guidance would make photos worse: was too much removed "
+                "from the vector? Remove less, or take another estimator",
+            )
+        )
+    if min(len(clouds.well_lit.paths), len(clouds.backlit.paths)) < HANDFUL:
+        return Findings()
+    found = held_out_separation(estimate, clouds)
+    if found is None or found >= CHANCE:
+        return Findings()
+    return Findings(
+        warnings=(
+            f"the residual vector does not tell backlit photos from well-lit ones that it has not "
+            f"seen: AUC {found:.2f}, where 0.5 is chance and 1 is best. Guidance by it will teach "
+            "nothing. Are the right folders named, and does this CLIP know light?",
+        )
+    )
+
+
+def _in_both(clouds: PhotoClouds) -> list[tuple[str, str]]:
+    backlit = {
+        digest: path
+        for digest, path in zip(clouds.backlit.digests, clouds.backlit.paths, strict=True)
+        if digest
+    }
+    return [
+        (str(path), str(backlit[digest]))
+        for digest, path in zip(clouds.well_lit.digests, clouds.well_lit.paths, strict=True)
+        if digest in backlit
+    ]
+
+
+def _swapped(clip: FrozenCLIP, clouds: PhotoClouds) -> list[str]:
+    """A vector always leads to the folder that is named well_lit, so words must tell."""
+    try:
+        bright, dark = embed_phrases(clip, _LIGHT).embeddings
+    except TypeError:  # no text tower that texts can be told to
+        return []
+    found = separation(bright - dark, clouds.well_lit.embeddings, clouds.backlit.embeddings)
+    if found >= SWAPPED or np.isnan(found):
+        return []
+    return [
+        f"are the folders swapped? To CLIP, the photos in backlit look more like {_LIGHT[0]!r} and "
+        f"those in well_lit more like {_LIGHT[1]!r} (AUC {found:.2f}, where 1 is as named). Name "
+        "them the other way round; ignore this if the vector is not about light"
+    ]

@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from rave_mm import config_path
+from rave_mm.ablation.grid import Grid, grid_from_options, plan_runs, read_grid
+from rave_mm.direction.estimators import ESTIMATORS
+from rave_mm.image_files import write_photo
+
+ABLATIONS = sorted((config_path("demo/rave_demo").parent / "ablations").glob("*.py"))
+
+
+def config() -> Config:
+    return Config(
+        {
+            "model": {"weight": 1.0, "losses": [{"type": "a"}]},
+            "data": {"backlit": "photos"},
+            "randomness": {"seed": 0},
+            "work_dir": "somewhere",
+        }
+    )
+
+
+def test_a_run_for_each_setting_of_each_axis_and_each_seed() -> None:
+    grid = Grid(
+        {
+            "weight": {"low": {"model.weight": 0.5}, "as it is": {}},
+            "type": {"b": {"model.losses.0.type": "b"}},
+        },
+        seeds=(0, 3),
+        seed_keys=("randomness.seed", "model.seed"),
+    )
+    runs = list(plan_runs(config(), grid))
+    assert [(run.labels, run.seed) for run in runs] == [
+        (("low", "b"), 0),
+        (("low", "b"), 3),
+        (("as it is", "b"), 0),
+        (("as it is", "b"), 3),
+    ]
+    assert runs[1].config.model.to_dict() == {"weight": 0.5, "losses": [{"type": "b"}], "seed": 3}
+    assert runs[1].config.randomness.seed == 3 and "work_dir" not in runs[1].config
+    assert runs[1].name == "low, b, seed 3"
+    assert len({run.key for run in runs}) == 4
+
+
+def test_equal_settings_are_one_run_whatever_they_are_called() -> None:
+    first = next(plan_runs(config(), Grid({"weight": {"1": {"model.weight": 1.0}}})))
+    with_grid = config()
+    with_grid.ablation = {"axes": {}}
+    with_grid.work_dir = "elsewhere"
+    with_grid._variable = 3
+    second = next(plan_runs(with_grid, Grid({"other": {"default": {}}})))
+    assert first.key == second.key
+
+
+def test_other_photographs_make_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = []
+    for size in (4, 5):
+        write_photo(Path("photos/a.png"), np.zeros((size, 40, 3), np.uint8))
+        keys.append(next(plan_runs(config(), Grid({"x": {"y": {}}}))).key)
+    assert keys[0] != keys[1]
+
+
+def test_values_on_the_command_line_are_python_or_words() -> None:
+    grid = grid_from_options(["model.weight=1,2.5", "model.kind=mean,None"], [4])
+    assert grid.axes["model.weight"] == {"1": {"model.weight": 1}, "2.5": {"model.weight": 2.5}}
+    assert grid.axes["model.kind"]["mean"] == {"model.kind": "mean"}
+    assert grid.axes["model.kind"]["None"] == {"model.kind": None}
+    assert list(grid.seeds) == [4]
+
+
+@pytest.mark.parametrize("argument", ["model.weight", "=1", "model.weight="])
+def test_not_of_the_form(argument: str) -> None:
+    with pytest.raises(ValueError, match="expected KEY=VALUE,VALUE"):
+        grid_from_options([argument], None)
+
+
+def test_a_key_that_would_have_no_effect() -> None:
+    for key, message in (
+        ("modle.weight", "the config has no 'modle'; it has model, data"),
+        ("model.loses.guidance", "model has no 'loses'; it has weight, losses"),
+        ("model.losses.7.type", "model.losses has no '7'; it has 0"),
+        ("model.weight.x.y", "model.weight has no 'x'; it has no parts"),
+    ):
+        with pytest.raises(ValueError, match=f"{key}: {message}"):
+            list(plan_runs(config(), Grid({"x": {"y": {key: 1}}})))
+
+
+def test_a_config_without_a_grid() -> None:
+    with pytest.raises(ValueError, match=r"an ablation needs axes .* or say --vary"):
+        read_grid(config())
+
+
+@pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)
+def test_the_papers_questions_are_planned(path: Path) -> None:
+    demo = Config.fromfile(path)
+    grid = read_grid(demo)
+    runs = list(plan_runs(demo, grid))
+    settings = len(next(iter(grid.axes.values())))
+    assert len(runs) == len({run.key for run in runs}) == 3 * settings
+    for run in runs:
+        residual = run.config.model.losses.guidance.residual
+        assert residual.get("estimator", "mean") in ESTIMATORS
+
+
+def test_the_demo_itself_is_part_of_the_grids() -> None:
+    """Run once for all of them."""
+    baseline = Config.fromfile(config_path("demo/rave_demo"))
+    key = next(plan_runs(baseline, Grid({"x": {"y": {}}}))).key
+    for name in ("weight", "estimator", "start"):
+        demo = Config.fromfile(config_path(f"demo/ablations/{name}"))
+        assert key in {run.key for run in plan_runs(demo, read_grid(demo))}, name

@@ -1,0 +1,137 @@
+"""tools/ablate.py end to end: a grid of two runs on a few tiny photos, stopped and gone on with."""
+
+import csv
+import importlib.util
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+import rave_mm.register  # noqa: F401 - before the tools, which run in this process
+from rave_mm.ablation.grid import Run
+from rave_mm.ablation.results import Result
+from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.image_files import read_photo, write_photo
+
+TOOLS = Path(__file__).parents[2] / "tools"
+CONFIG = "demo/rave_demo.py"
+TINY = [
+    "--cfg-options",
+    "train_cfg.phases.0.iterations=2",
+    "train_cfg.val_interval=2",
+    "default_hooks.checkpoint.interval=1",
+    "train_dataloader.num_workers=0",
+    "train_dataloader.persistent_workers=False",
+    "train_dataloader.batch_size=2",
+    "train_dataloader.dataset.pipeline.1.crop_size=32",
+    "param_scheduler=[]",
+    "custom_hooks=[]",
+]
+
+
+@pytest.fixture
+def ablate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for backlit, well_lit in (
+        ("train/backlit", "train/well-lit"),
+        ("test/resize_input", "test/resize_gt"),
+    ):
+        for index in range(2):
+            noise = np.stack([smooth_noise(40, 56, 5, rng) for _ in range(3)], -1)
+            photo = np.clip((180, 140, 90) + 40 * noise, 0, 255).astype(np.uint8)
+            write_photo(Path("data/demo", well_lit, f"{index}.png"), photo)
+            write_photo(Path("data/demo", backlit, f"{index}.png"), synthetic_backlight(photo, rng))
+    spec = importlib.util.spec_from_file_location("tool_ablate", TOOLS / "ablate.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch, ablate: ModuleType) -> list[list[str]]:
+    """The tools that were run: here in this process, which saves the imports."""
+    ran: list[list[str]] = []
+
+    really_run = subprocess.run
+
+    def in_process(command: Any, *others: Any, **settings: Any) -> Any:
+        if command[0] != sys.executable:  # MMEngine asks for compilers
+            return really_run(command, *others, **settings)
+        ran.append(command)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", command[1:])
+            try:
+                runpy.run_path(command[1], run_name="__main__")
+            except ValueError:  # what would be in the log
+                return subprocess.CompletedProcess(command, 1)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(ablate.subprocess, "run", in_process)
+    return ran
+
+
+def names(commands: list[list[str]]) -> list[str]:
+    return [Path(command[1]).stem for command in commands]
+
+
+def table(path: str) -> list[dict[str, str]]:
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_a_grid_is_run_once_and_gone_on_with(
+    ablate: ModuleType, commands: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "model.losses.guidance.residual.estimator"
+    ablate.main([CONFIG, "--vary", f"{key}=mean", "--name", "one", *TINY])
+    assert names(commands) == ["train", "test"]
+    with pytest.raises(SystemExit, match="1"):  # mode is no estimator
+        ablate.main([CONFIG, "--vary", f"{key}=mean,median,mode", "--name", "both", *TINY])
+    assert names(commands) == ["train", "test"] + ["train", "test"] + ["train"]
+
+    rows = table("work_dirs/ablations/both/runs.csv")
+    assert [row[key] for row in rows] == ["mean", "median", "mode"]
+    assert rows[0]["PSNR"] == table("work_dirs/ablations/one/runs.csv")[0]["PSNR"]
+    assert float(rows[1]["PSNR"]) > 0 and rows[1]["input/PSNR"] == rows[0]["input/PSNR"]
+    assert rows[2]["PSNR"] == ""
+    assert (
+        "| mode | failed | failed | 0 of 1 |"
+        in Path("work_dirs/ablations/both/table.md").read_text()
+    )
+    assert read_photo("work_dirs/ablations/both/figure.png").ndim == 3
+
+    capsys.readouterr()
+    ablate.main([CONFIG, "--vary", f"{key}=mean,mode", "--dry-run", *TINY])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["finished", "to"]
+
+
+def test_runs_take_the_devices_in_turns(
+    ablate: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def execute(run: Run, _: Path, device: str | None) -> Result:
+        asked.append((run.key, device))
+        return Result(run.labels, run.seed, run.key, {"PSNR": float(run.key)})
+
+    monkeypatch.setattr(ablate, "execute", execute)
+    runs = [Run((label,), 0, Config(), key) for label, key in (("a", "1"), ("b", "2"), ("c", "1"))]
+    found = ablate.execute_all(runs, Path("runs"), ["0", "1"])
+    assert [(r.labels, r.figures) for r in found] == [
+        (("a",), {"PSNR": 1.0}),
+        (("b",), {"PSNR": 2.0}),
+        (("c",), {"PSNR": 1.0}),
+    ]
+    assert sorted(key for key, _ in asked) == ["1", "2"], "equal settings are run once"
+    assert {device for _, device in asked} <= {"0", "1"}

@@ -1,0 +1,103 @@
+"""tools/residual.py from two folders to table, CSV and figure."""
+
+import csv
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from rave_mm.clip.encoder import load_clip
+from rave_mm.clip.vocabulary import embed_phrases
+from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.image_files import read_photo, write_photo
+from rave_mm.residual import ResidualVector
+
+TOOL = Path(__file__).parents[2] / "tools" / "residual.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("tool_residual", TOOL)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with six pairs in `backlit` and `well-lit`."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        noise = np.stack([smooth_noise(40, 56, 5, rng) for _ in range(3)], -1)
+        photo = np.clip((180, 140, 90) + 40 * noise, 0, 255).astype(np.uint8)
+        write_photo(tmp_path / "well-lit" / f"{index}.png", photo)
+        write_photo(tmp_path / "backlit" / f"{index}.png", synthetic_backlight(photo, rng))
+    return tmp_path
+
+
+def table(path: str) -> list[dict[str, str]]:
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_make_read_and_compare(
+    tool: ModuleType, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool.main(["make", "backlit", "well-lit", "--out", "first.npz"])
+    first = ResidualVector.load("first.npz")
+    assert (first.provenance.backlit, first.provenance.well_lit) == ("backlit", "well-lit")
+
+    phrases = ["a well-lit photo", "a backlit photo", "a tower"]
+    tool.main(["read", "first.npz", "--words", *phrases, "--out", "reading"])
+    scores = embed_phrases(load_clip(), phrases).embeddings @ first.vector
+    rows = table("reading/words.csv")
+    assert [row["word"] for row in rows] == [phrases[i] for i in scores.argsort(descending=True)]
+    assert read_photo("reading/residual.png").shape[0] > 900, "four pictures"
+
+    Path("list.txt").write_text("a tower\n\na backlit photo\n")
+    make = ["make", "backlit", "well-lit", "--estimator", "median", "--out", "second.npz"]
+    tool.main([*make, "--remove-words", "a tower"])
+    second = ResidualVector.load("second.npz")
+    assert second.provenance.estimator == "median"
+    assert second.provenance.removed == "the words a tower"
+    capsys.readouterr()
+    tool.main(["compare", "first.npz", "second.npz", "--word-list", "list.txt"])
+    cosine = float(first.vector @ second.vector)
+    printed = capsys.readouterr().out
+    assert f"cosine of the two vectors: {cosine:.4f}" in printed and "AUC" in printed
+
+
+def test_reading_without_the_photos(
+    tool: ModuleType, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool.main(["make", "backlit", "well-lit", "--out", "v.npz"])
+    (work / "backlit").rename(work / "gone")
+    tool.main(["read", "v.npz", "--top", "3", "--out", "reading"])
+    assert read_photo("reading/residual.png").shape[0] < 600, "two pictures"
+    assert len(Path("reading/words.csv").read_text().splitlines()) > 49408
+
+
+def test_estimators(tool: ModuleType, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    some = ["--estimators", "mean", "lda", "random", "--out", "table.csv"]
+    tool.main(["estimators", "backlit", "well-lit", *some])
+    rows = {row["estimator"]: row for row in table("table.csv")}
+    assert float(rows["mean"]["held_out_auc"]) > 0.9
+    assert list(rows) == ["mean", "lda", "random"]
+    tool.main(["estimators", "backlit", "well-lit", "--held-out", "backlit", "well-lit", *some])
+    again = {row["estimator"]: row for row in table("table.csv")}
+    assert again["lda"]["held_out_auc"] == again["lda"]["seen_auc"]
+
+
+def test_a_vector_of_another_clip(tool: ModuleType, work: Path) -> None:
+    tool.main(["make", "backlit", "well-lit", "--out", "v.npz"])
+    residual = ResidualVector.load("v.npz")
+    other = replace(residual.provenance, clip="RN50/openai", clip_fingerprint="0")
+    replace(residual, provenance=other).save("other.npz")
+    with pytest.raises(ValueError, match=r"RN50/openai \(0\), not with lighting-clip"):
+        tool.main(["read", "other.npz"])

@@ -1,0 +1,164 @@
+"""Train and test a config over a grid of settings and seeds, and put the figures into one table.
+
+    python tools/ablate.py demo/ablations/weight.py
+    python tools/ablate.py demo/rave_demo.py --vary optim_wrapper.optimizer.lr=1e-4,2e-4 --seeds 0 1
+
+The grid is the config's `ablation` (docs/residual.md), or --vary. A run is trained by
+tools/train.py and its last checkpoint tested by tools/test.py. What is finished is not run again,
+also when another grid asks for it; what was interrupted goes on where it stopped. A run of other
+settings, another bundled CLIP or other photographs is another run.
+
+Into WORK_DIR/NAME go runs.csv, table.md and figure.png, into WORK_DIR/runs what each run leaves.
+The exit status is 1 if a run failed; its log says why.
+"""
+
+import argparse
+import json
+import os
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from rave_mm.ablation.grid import Run, grid_from_options, plan_runs, read_grid
+from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
+from rave_mm.engine.command_line import load_config
+from rave_mm.whole_files import replacing, write_whole
+
+TOOLS = Path(__file__).resolve().parent
+
+
+def finished(run: Run, folder: Path) -> Result | None:
+    """What a run found, if it was finished before."""
+    try:
+        record = json.loads((folder / "result.json").read_text())
+    except FileNotFoundError:
+        return None
+    return Result(run.labels, run.seed, run.key, record["figures"], record["seconds"])
+
+
+def execute(run: Run, folder: Path, device: str | None) -> Result:
+    """Train and test a run; what it prints goes to `log.txt`."""
+    done = finished(run, folder)
+    if done is not None:
+        return done
+    started = time.time()
+    config, figures = folder / "config.py", folder / "figures.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(config) as unfinished:
+        unfinished.write_text(run.config.pretty_text, encoding="utf-8")
+    environment = dict(os.environ)
+    if device is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = device
+
+    def tool(name: str, *arguments: str | Path) -> bool:
+        command = [sys.executable, str(TOOLS / f"{name}.py"), str(config), *map(str, arguments)]
+        with (folder / "log.txt").open("a", encoding="utf-8") as log:
+            done = subprocess.run(
+                command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False
+            )
+        return done.returncode == 0
+
+    failed = Result(run.labels, run.seed, run.key, None)
+    train = folder / "train"
+    if not tool("train", "--work-dir", train, "--resume"):
+        return failed
+    checkpoint = train / Path((train / "last_checkpoint").read_text().strip()).name
+    if not tool("test", checkpoint, "--work-dir", folder / "test", "--out", figures):
+        return failed
+    record = {"figures": json.loads(figures.read_text()), "seconds": time.time() - started}
+    write_whole(folder / "result.json", json.dumps(record, indent=2) + "\n")
+    return Result(run.labels, run.seed, run.key, record["figures"], record["seconds"])
+
+
+def execute_all(runs: Sequence[Run], folder: Path, devices: Sequence[str]) -> list[Result]:
+    """Run each on the next device that is free, or one after another where none is named.
+
+    Settings that come to the same are run once.
+    """
+    different = {run.key: run for run in runs}
+    free: queue.Queue[str | None] = queue.Queue()
+    for device in devices or (None,):
+        free.put(device)
+
+    def one(run: Run) -> Result:
+        device = free.get()
+        try:
+            result = execute(run, folder / run.key, device)
+        finally:
+            free.put(device)
+        if result.figures is None:
+            told = f"failed: {folder / run.key / 'log.txt'}"
+        else:
+            told = ", ".join(f"{k} {v:.3f}" for k, v in result.figures.items() if "/" not in k)
+        print(f"{run.name}: {told}", flush=True)
+        return result
+
+    with ThreadPoolExecutor(max(len(devices), 1)) as pool:
+        found = dict(zip(different, pool.map(one, different.values()), strict=True))
+    return [replace(found[run.key], labels=run.labels, seed=run.seed) for run in runs]
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="a config file, or the name of one of this package")
+    parser.add_argument(
+        "--vary",
+        nargs="+",
+        metavar="KEY=VALUE,VALUE",
+        help="settings to vary, one axis each, in place of the config's",
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, help="in place of the grid's")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="for every run")
+    parser.add_argument(
+        "--devices", nargs="+", default=[], help="GPUs by number, a run at a time on each"
+    )
+    parser.add_argument(
+        "--work-dir",
+        type=Path,
+        default=Path("work_dirs/ablations"),
+        help="where everything goes (default: work_dirs/ablations)",
+    )
+    parser.add_argument("--name", help="of the folder of the table (default: the config's)")
+    parser.add_argument("--dry-run", action="store_true", help="list the runs and stop")
+    given = parser.parse_args(arguments)
+    given.launcher, given.local_rank = "none", 0
+    return given
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    given = parse(arguments)
+    config = load_config(given)
+    grid = grid_from_options(given.vary, given.seeds) if given.vary else read_grid(config)
+    if given.seeds:
+        grid = replace(grid, seeds=given.seeds)
+    runs = list(plan_runs(config, grid))
+    runs_folder = given.work_dir / "runs"
+    if given.dry_run:
+        for run in runs:
+            state = "finished" if finished(run, runs_folder / run.key) else "to do"
+            print(f"{run.key}  {state:9} {run.name}")
+        return
+    results = execute_all(runs, runs_folder, given.devices)
+    axes, folder = list(grid.axes), given.work_dir / (given.name or Path(given.config).stem)
+    table = settings_table(axes, results)
+    write_whole(folder / "runs.csv", runs_csv(axes, results))
+    write_whole(folder / "table.md", table)
+    print(f"\n{table}\ntable   {folder / 'table.md'}\nruns    {folder / 'runs.csv'}")
+    if any(result.figures for result in results):
+        draw_results(axes, results, folder / "figure.png")
+        print(f"figure  {folder / 'figure.png'}")
+    if any(result.figures is None for result in results):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
