@@ -24,10 +24,11 @@ silence_import_noise()
 # E402: these import MMEngine, which must be silenced before.
 from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not  # noqa: E402
 from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process  # noqa: E402
-from rave_mm.image_files import UnreadablePhotoError, replacing  # noqa: E402
+from rave_mm.image_files import UnreadablePhotoError  # noqa: E402
 from rave_mm.inference.arithmetic import choose_device  # noqa: E402
 from rave_mm.inference.memory import parse_memory  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
+from rave_mm.whole_files import replacing  # noqa: E402
 
 WAYS: tuple[Way, ...] = get_args(Way)
 RECORD = "enhancing.json"
