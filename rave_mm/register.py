@@ -10,7 +10,13 @@ from rave_mm import compat
 compat.apply()
 
 # E402: these import MMagic, which the cures must precede.
-from rave_mm.datasets import backlit_pairs, replayable, transforms, unpaired_photos  # noqa: E402
+from rave_mm.datasets import (  # noqa: E402
+    backlit_pairs,
+    pan_over_photo,
+    replayable,
+    transforms,
+    unpaired_photos,
+)
 from rave_mm.engine import log_processor, loss_inputs_hook, phased_train_loop  # noqa: E402
 from rave_mm.evaluation import fidelity, no_reference, perceptual  # noqa: E402
 from rave_mm.models import (  # noqa: E402
@@ -35,6 +41,7 @@ __all__ = [
     "loss_sum",
     "losses",
     "no_reference",
+    "pan_over_photo",
     "perceptual",
     "phased_train_loop",
     "prompt_enhancer",

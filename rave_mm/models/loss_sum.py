@@ -29,7 +29,8 @@ class LossSum(BaseModule):
     losses, not through the network.
 
     Args:
-        terms: config of each loss by its name.
+        terms: config of each loss by its name; one that is None is left out, so that a config, or
+            a command line, can take a term away from its base.
         gradients_every: training calls from one look at the gradients to the next, the first
             included; 0 for none.
 
@@ -38,8 +39,11 @@ class LossSum(BaseModule):
         FloatingPointError: a term is not finite. The step is not taken.
     """
 
-    def __init__(self, terms: Mapping[str, dict[str, Any]], gradients_every: int = 0) -> None:
+    def __init__(
+        self, terms: Mapping[str, dict[str, Any] | None], gradients_every: int = 0
+    ) -> None:
         super().__init__()
+        terms = {name: config for name, config in terms.items() if config is not None}
         if not terms or gradients_every < 0:
             raise ValueError(
                 f"got terms={list(terms)} and gradients_every={gradients_every}; expected one term "

@@ -141,6 +141,10 @@ def test_a_name_that_the_model_logs_too_is_refused(hub: MessageHub) -> None:
         loss(picture, picture)
 
 
+def test_a_term_that_is_none_is_left_out() -> None:
+    assert list(LossSum({"pixel": L1, "square": None}).terms) == ["pixel"]
+
+
 def test_no_term_is_refused() -> None:
     with pytest.raises(ValueError, match=r"got terms=\[\] and gradients_every=0; expected one"):
         LossSum({})
