@@ -10,13 +10,20 @@ from rave_mm import compat
 compat.apply()
 
 # E402: these import MMagic, which the cures must precede.
-from rave_mm.datasets import backlit_pairs, replayable, transforms, unpaired_photos  # noqa: E402
-from rave_mm.engine import log_processor, phased_train_loop  # noqa: E402
+from rave_mm.datasets import (  # noqa: E402
+    backlit_pairs,
+    pan_over_photo,
+    replayable,
+    transforms,
+    unpaired_photos,
+)
+from rave_mm.engine import log_processor, loss_inputs_hook, phased_train_loop  # noqa: E402
 from rave_mm.evaluation import fidelity, no_reference, perceptual  # noqa: E402
 from rave_mm.models import (  # noqa: E402
     adversarial_enhancer,
     backlit_enhancer,
     light_map_unet,
+    loss_sum,
     losses,
     prompt_enhancer,
     prompt_losses,
@@ -30,8 +37,11 @@ __all__ = [
     "fidelity",
     "light_map_unet",
     "log_processor",
+    "loss_inputs_hook",
+    "loss_sum",
     "losses",
     "no_reference",
+    "pan_over_photo",
     "perceptual",
     "phased_train_loop",
     "prompt_enhancer",

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from rave_mm.clip.image_encoder import TIMM
 from rave_mm.clip.prompts import TextTower, encode_prompts, find_text_tower
 from rave_mm.clip.weights import BUNDLED, BUNDLED_FOLDER, build_clip
 from rave_mm.functional import clip_input
@@ -24,17 +25,17 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 class FrozenCLIP:
-    """An open_clip model for embeddings and feature maps.
+    """An open_clip model, or an image encoder, for embeddings and feature maps.
 
     It is no `nn.Module` on purpose: a model that uses it neither trains it, nor puts it in train
     mode, nor saves it in its checkpoints, nor hands it to an optimizer or to DDP, and a copy of
     the model shares it. Gradients reach the images, or the prompts, and nothing else.
 
     Args:
-        model: open_clip's name of the architecture, `local-dir:FOLDER`, or "lighting-clip", the
-            bundled one.
+        model: open_clip's name of the architecture, `local-dir:FOLDER`, `hf-hub:OWNER/REPO`,
+            "lighting-clip", the bundled one; or `timm:NAME`, an image encoder without a text tower.
         pretrained: open_clip's name of the weights, or their file; None where the model holds its
-            own.
+            own, and to fetch timm's.
         precision: "float32", or "bfloat16" for autocast to it (never float16, which overflows
             here).
         antialias: whether tensors are resized with antialias; the published losses do without.
@@ -63,6 +64,7 @@ class FrozenCLIP:
         self.name = model if pretrained is None else f"{model}/{pretrained}"
         self.precision = precision
         self.antialias = antialias
+        self._model: Any  # open_clip has several classes, alike in the names of their parts
         self._model, self._preprocess = build_clip(model, pretrained)
         self._model.requires_grad_(False)
         self.mean = tuple(self._preprocess.mean)
@@ -76,10 +78,18 @@ class FrozenCLIP:
     def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenCLIP":
         return self
 
-    @property
+    @functools.cached_property
+    @torch.no_grad()
     def dimension(self) -> int:
         """D, the number of components of an embedding."""
-        return int(self._model.visual.output_dim)
+        device = self._device
+        return self.embed(torch.zeros(1, 3, self.image_size, self.image_size, device=device)).shape[
+            1
+        ]
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._model.parameters()).device
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -145,8 +155,14 @@ class FrozenCLIP:
 
     @torch.no_grad()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """Unit embeddings of texts, (N, D), float32, on the device of the model."""
-        tokens = self._tokenizer(list(texts)).to(self._model.logit_scale.device)
+        """Unit embeddings of texts, (N, D), float32, on the device of the model.
+
+        Raises:
+            TypeError: there is no text tower.
+        """
+        if not hasattr(self._model, "encode_text"):
+            raise TypeError(f"{self.name}: it has no text tower; name a CLIP that has one")
+        tokens = self._tokenizer(list(texts)).to(self._device)
         return normalize(self._model.encode_text(tokens).float(), dim=-1)
 
     @torch.no_grad()
@@ -171,7 +187,7 @@ class FrozenCLIP:
                     f"got a text of {count} tokens, expected at most {room}, the context of "
                     f"{self.name} less its start and end token: {text!r}"
                 )
-        tokens = self._tokenizer(list(texts)).to(self._model.logit_scale.device)
+        tokens = self._tokenizer(list(texts)).to(self._device)
         return tower.token_embedding(tokens), tokens.argmax(1)  # the end token is the highest
 
     @torch.no_grad()
@@ -279,7 +295,7 @@ class FrozenCLIP:
     @contextmanager
     def _at_precision(self, images: Tensor) -> Iterator[None]:
         """Go where the images are; the precision holds inside any autocast of the training."""
-        if self._model.logit_scale.device != images.device:
+        if self._device != images.device:
             self._model.to(images.device)
         enabled = self.precision == "bfloat16"
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
@@ -320,8 +336,10 @@ def clip_sizes(
     config = open_clip.get_model_config(
         f"local-dir:{BUNDLED_FOLDER}" if model == BUNDLED else model
     )
-    if config is None:  # weights that tell the architecture, or a name that nobody knows
+    if config is None:  # weights that tell the architecture, timm's, or a name that nobody knows
         clip = load_clip(model, pretrained, precision, antialias)
+        if model.startswith(TIMM):
+            return ClipSizes(clip.dimension, None)
         context, width = clip.text_tower.positional_embedding.shape
         return ClipSizes(clip.dimension, (context, width))
     text = CLIPTextCfg(**config["text_cfg"])

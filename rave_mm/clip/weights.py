@@ -4,6 +4,8 @@ import logging
 import os
 import pickle
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,14 @@ from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from rave_mm.clip.image_encoder import TIMM, ImageEncoder, build_image_encoder
+
 #: The name of the CLIP that is part of this package.
 BUNDLED = "lighting-clip"
 #: Names no architecture: it is read off OpenAI's weights.
 OPENAI = "openai"
 BUNDLED_FOLDER = Path(__file__).parent / "lighting_clip"
+_OWN_WEIGHTS = ("local-dir:", "hf-hub:")
 _SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
 # What only OpenAI's own files hold beside the weights.
 _OPENAI_KEYS = {"input_resolution", "context_length", "vocab_size"}
@@ -156,21 +161,70 @@ def _image_tower(built: CLIP) -> dict[str, Any]:
     }
 
 
-def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, PreprocessCfg]:
-    """Build an open_clip model in float32 and eval mode, with its weights.
+@contextmanager
+def _told_if_missing(model: str) -> Iterator[None]:
+    """Say what to do where a model that brings its own weights could not be had."""
+    try:
+        yield
+    except _FETCHING_ERRORS as error:
+        raise MissingWeightsError(
+            f"the CLIP {model} could not be had ({type(error).__name__}: {error}). Where there is "
+            "no internet, fetch it elsewhere and name its folder, model='local-dir:FOLDER', or for "
+            "one of timm's the file of its weights, pretrained='/path/to/file'"
+        ) from error
+
+
+def _build_timm(model: str, pretrained: str | None) -> tuple[ImageEncoder, PreprocessCfg]:
+    name = model.removeprefix(TIMM)
+    if pretrained is None:
+        with _told_if_missing(model):
+            return build_image_encoder(name, None)
+    path = Path(pretrained).expanduser()
+    if not path.is_file():
+        raise MissingWeightsError(f"no weights {pretrained!r} for {model}: it is no file")
+    try:
+        return build_image_encoder(name, str(path))
+    except _READING_ERRORS as error:  # KeyError too, of what timm looks for in another model's
+        raise ValueError(f"{path} holds no weights of {model} ({error!r})") from error
+
+
+def _usual_preprocessing(model: str, path: Path) -> dict[str, Any]:
+    """What open_clip's known weights of a model have in common in how photos are prepared."""
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    known = [open_clip.get_pretrained_cfg(model, tag) for tag in tags]
+    usual = {}
+    for key in ("mean", "std", "interpolation", "resize_mode"):
+        values = {repr(one.get(key)): one.get(key) for one in known}
+        if len(values) == 1:
+            usual[key] = next(iter(values.values()))
+        elif values:
+            print_log(
+                f"weights of {model} differ in the {key} of their photos ({', '.join(values)}) and "
+                f"{path} does not tell: open_clip's default is used. If that is wrong, name "
+                f"the weights as open_clip does ({', '.join(tags)}), or a folder in its layout",
+                "current",
+                logging.WARNING,
+            )
+    return usual
+
+
+def build_clip(model: str, pretrained: str | None) -> tuple[CLIP | ImageEncoder, PreprocessCfg]:
+    """Build an open_clip model, or an image encoder, in float32 and eval mode, with its weights.
 
     OpenAI trained with QuickGELU, which open_clip's plain model names do not have; their weights
     from a file end up in a model with it all the same. A file that could be theirs or another's
     (the bare weights look alike) is built as `model` says, with a warning.
 
     Args:
-        model: open_clip's name, :data:`BUNDLED`, or `local-dir:FOLDER` in open_clip's layout; or
-            :data:`OPENAI` for a file of weights in OpenAI's layout, which tell the architecture.
-        pretrained: as in :func:`find_weights`; None for :data:`BUNDLED` and for a folder, which
-            hold theirs.
+        model: open_clip's name, :data:`BUNDLED`, or `local-dir:FOLDER` or `hf-hub:OWNER/REPO` in
+            open_clip's layout; `timm:NAME` for an encoder without a text tower; or :data:`OPENAI`
+            for a file of weights in OpenAI's layout, which tell the architecture.
+        pretrained: as in :func:`find_weights`; None for :data:`BUNDLED`, a folder and a repository,
+            which hold theirs; of timm's, a file, or None to fetch it.
 
     Returns:
-        The model, and how photos are prepared for it.
+        The model, and how photos are prepared for it: as its own configuration says. Bare weights
+        in a file tell nothing, and are prepared for as open_clip's known weights of that name.
 
     Raises:
         MissingWeightsError: no weights to be found.
@@ -179,14 +233,18 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, PreprocessCfg]
     """
     if model == BUNDLED:
         model = f"local-dir:{BUNDLED_FOLDER}"
-    if model.startswith("local-dir:"):
+    if model.startswith(_OWN_WEIGHTS):
         if pretrained is not None:
             raise ValueError(
                 f"pretrained: got {pretrained!r}, expected None, because {model} holds its own "
                 "weights"
             )
-        built = open_clip.create_model(model, require_pretrained=True)
+        with _told_if_missing(model) if model.startswith("hf-hub:") else nullcontext():
+            built = open_clip.create_model(model, require_pretrained=True)
         return built.float().eval(), PreprocessCfg(**built.visual.preprocess_cfg)
+    if model.startswith(TIMM):
+        encoder, preparation = _build_timm(model, pretrained)
+        return encoder.float().eval(), preparation
     if pretrained is None:
         raise ValueError(
             f"pretrained: got None for {model}; give a file or a name that open_clip knows, as "
@@ -224,5 +282,7 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP, PreprocessCfg]
             f"{path} holds no weights of {model}: {error or 'their sizes differ'}. Name the model "
             "that they belong to."
         ) from error
-    preprocess = merge_preprocess_dict(built.visual.preprocess_cfg, source)
+    preprocess = merge_preprocess_dict(
+        built.visual.preprocess_cfg, source or _usual_preprocessing(model, path)
+    )
     return built.float().eval(), PreprocessCfg(**preprocess)

@@ -1,7 +1,8 @@
 """RAVE's two losses as MMagic components.
 
 The equations are in `rave_mm.functional`; here are settings and state. They are called
-`(pred, reference)` as MMagic calls a pixel loss, so they serve as one in any of its models.
+`(pred, reference)` as MMagic calls a pixel loss, so they serve as one in any of its models, alone
+or in a `rave_mm.models.loss_sum.LossSum`.
 """
 
 import json
@@ -22,9 +23,12 @@ from torch.nn.functional import cosine_similarity
 
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
 from rave_mm.functional import identity_loss, residual_guidance_loss
+from rave_mm.models.pictures import Results, by_scale, check_values, frames
 from rave_mm.residual import Provenance, ResidualVector, residual_from_folders
 
 CHANNEL_ORDERS = ("rgb", "bgr")
+#: In how many calls the values are looked at: on a GPU, each look waits for them.
+CHECKED_CALLS = 3
 
 
 @contextmanager
@@ -44,6 +48,11 @@ class CLIPLoss(BaseModule):
 
     The CLIP is loaded when training starts (`init_weights`) or at the first call, not when the loss
     is built: testing a checkpoint needs no CLIP.
+
+    Pictures are photos (N, 3, H, W), clips (N, T, 3, H, W), each frame of which counts as a photo,
+    or a list of such at several scales, of whose losses it is the mean. In its first calls the loss
+    looks whether the values lie in the stated range: those of the target, for what an untrained
+    network makes may lie anywhere.
 
     Args:
         clip: settings of :func:`rave_mm.clip.encoder.load_clip`; None for the bundled CLIP.
@@ -74,7 +83,9 @@ class CLIPLoss(BaseModule):
         self.clip_settings = dict(clip or {})
         self.loss_weight = loss_weight
         self.channel_order = channel_order
-        self.value_range = tuple(value_range)
+        self.value_range = (float(value_range[0]), float(value_range[1]))
+        self._calls_to_check = CHECKED_CALLS
+        self._values_seen: list[float] = []
 
     @property
     def clip(self) -> FrozenCLIP:
@@ -90,8 +101,40 @@ class CLIPLoss(BaseModule):
     def _load(self) -> None:
         _ = self.clip
 
+    def batches(
+        self, pred: Results, reference: Results | None = None
+    ) -> list[tuple[Tensor, Tensor | None]]:
+        """Each result and its reference as photos (N, 3, H, W), RGB in [0, 1].
+
+        Raises:
+            ValueError: values far outside the stated range; shapes that are no pictures.
+        """
+        scales = by_scale(pred, reference)
+        if self._calls_to_check:
+            self._check_values(*scales[0])
+        return [
+            (self.to_rgb(result), None if other is None else self.to_rgb(other))
+            for result, other in scales
+        ]
+
+    def _check_values(self, pred: Tensor, reference: Tensor | None) -> None:
+        pictures = pred if reference is None else reference
+        self._values_seen += check_values(pictures, self.value_range, type(self).__name__)
+        self._calls_to_check -= 1
+        low, high = min(self._values_seen), max(self._values_seen)
+        black, white = self.value_range
+        if not self._calls_to_check and high - low <= (white - black) / 2:
+            print_log(
+                f"{type(self).__name__}: the pictures' values lie in {low:.4g} to {high:.4g}, at "
+                f"most half of value_range={self.value_range}: if that is not what this model's "
+                "data_preprocessor gives, state what is",
+                "current",
+                logging.WARNING,
+            )
+
     def to_rgb(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) as the model has it to RGB in [0, 1]."""
+        """Photos (N, 3, H, W) or clips as the model has them to photos, RGB in [0, 1]."""
+        images = frames(images)
         black, white = self.value_range
         if (black, white) != (0.0, 1.0):
             images = (images - black) / (white - black)
@@ -101,6 +144,9 @@ class CLIPLoss(BaseModule):
 @MODELS.register_module()
 class ResidualGuidanceLoss(CLIPLoss):
     """RAVE's guidance: `L_res = mean_batch (<f(y), v> - t)^2` (arXiv 2404.01889).
+
+    The mean is taken over all frames where pictures are clips. Several directions guide at once as
+    several terms of a sum, each with its own `residual` and `loss_weight`.
 
     The residual vector is carried in the checkpoint with its target and provenance (buffers
     `vector`, `target`, `provenance`). It is computed, or read, when training starts; a checkpoint
@@ -184,19 +230,23 @@ class ResidualGuidanceLoss(CLIPLoss):
             )
         self._fits_clip = True
 
-    def forward(self, pred: Tensor, reference: Tensor | None = None) -> Tensor:
-        """The weighted guidance of enhanced pictures (N, 3, H, W). Scalar.
+    def forward(self, pred: Results, reference: Results | None = None) -> Tensor:
+        """The weighted guidance of enhanced pictures. Scalar.
 
-        `reference` is not looked at.
+        `reference` is not compared with.
 
         Raises:
             RuntimeError: there is no residual vector yet.
-            ValueError: a checkpoint brought the residual vector of another CLIP.
+            ValueError: a checkpoint brought the residual vector of another CLIP; pictures as in
+                :meth:`CLIPLoss.batches`.
         """
         if not self._fits_clip:
             self._check_clip(self.residual.provenance)
-        embeddings = self.clip.embed(self.to_rgb(pred))
-        return self.loss_weight * residual_guidance_loss(embeddings, self.vector, self.target)
+        values = [
+            residual_guidance_loss(self.clip.embed(rgb), self.vector, self.target)
+            for rgb, _ in self.batches(pred, reference)
+        ]
+        return self.loss_weight * torch.stack(values).mean()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Take the checkpoint's vector where there is none.
@@ -244,10 +294,14 @@ class CLIPIdentityLoss(CLIPLoss):
     `L_id = sum_batch sum_l w_l MSE(F_l(y), F_l(x))` (arXiv 2303.17569). `F_l` are the feature maps
     of a ModifiedResNet CLIP after the stem and after each of four stages. The loss sums over the
     batch, as the published code does, so that it grows with the batch size; in data-parallel
-    training, with the batch of all processes together.
+    training, with the batch of all processes together. Each frame of a clip is a picture of the
+    batch.
 
     Args:
         layer_weights: `w_l`, five factors.
+        compare_with_input: compare with the model's input, not with what the model hands over (in
+            MMagic's models, the ground truth). MMagic does not hand the input to a pixel loss:
+            :class:`rave_mm.engine.loss_inputs_hook.LossInputsHook` does.
         clip, loss_weight, channel_order, value_range: as in :class:`CLIPLoss`.
 
     Raises:
@@ -261,6 +315,7 @@ class CLIPIdentityLoss(CLIPLoss):
         loss_weight: float = 1.0,
         channel_order: str = "rgb",
         value_range: tuple[float, float] = (0.0, 1.0),
+        compare_with_input: bool = False,
     ) -> None:
         super().__init__(clip, loss_weight, channel_order, value_range)
         if len(layer_weights) != 5:
@@ -268,17 +323,44 @@ class CLIPIdentityLoss(CLIPLoss):
                 f"layer_weights: got {len(layer_weights)}, expected 5: the stem and four stages"
             )
         self.layer_weights = tuple(layer_weights)
+        self.compare_with_input = compare_with_input
+        self.model_input: Tensor | None = None
+        """The batch that the model has got, as `LossInputsHook` tells it."""
 
     def _load(self) -> None:
         super()._load()
         _ = self.clip.stages  # not every CLIP has them
 
-    def forward(self, pred: Tensor, reference: Tensor) -> Tensor:
-        """The weighted loss between (N, 3, H, W) enhanced and reference pictures. Scalar."""
-        with torch.no_grad():
-            expected = self.clip.feature_maps(self.to_rgb(reference))
-        found = self.clip.feature_maps(self.to_rgb(pred))
+    def forward(self, pred: Results, reference: Results) -> Tensor:
+        """The weighted loss between enhanced and reference pictures. Scalar.
+
+        Raises:
+            RuntimeError: it is to compare with the input, which nobody told.
+            ValueError: numbers of pictures that differ; pictures as in :meth:`CLIPLoss.batches`.
+        """
+        if self.compare_with_input:
+            reference = self._told_input()
+        values = [self._difference(*batch) for batch in self.batches(pred, reference)]
         # DDP averages the gradients of the processes, but the gradient of a sum over the joint
         # batch is their sum.
         processes = get_world_size() if self.training else 1
-        return self.loss_weight * processes * identity_loss(found, expected, self.layer_weights)
+        return self.loss_weight * processes * torch.stack(values).mean()
+
+    def _difference(self, rgb: Tensor, reference: Tensor | None) -> Tensor:
+        if reference is None or len(reference) != len(rgb):
+            raise ValueError(
+                f"CLIPIdentityLoss got {len(rgb)} pictures and "
+                f"{0 if reference is None else len(reference)} to compare them with; expected as "
+                "many. A model that makes one frame of several cannot be compared with its input"
+            )
+        with torch.no_grad():
+            expected = self.clip.feature_maps(reference)
+        return identity_loss(self.clip.feature_maps(rgb), expected, self.layer_weights)
+
+    def _told_input(self) -> Tensor:
+        if self.model_input is None:
+            raise RuntimeError(
+                "CLIPIdentityLoss is to compare with the model's input, which MMagic does not hand "
+                "over; add dict(type='LossInputsHook') to custom_hooks"
+            )
+        return self.model_input

@@ -20,6 +20,7 @@ from rave_mm.functional import (
     prompt_score,
 )
 from rave_mm.models.losses import CLIPLoss
+from rave_mm.models.pictures import Results
 from rave_mm.models.prompt_pairs import pair_from_file
 
 PUBLISHED_SCALE = 100.0
@@ -74,17 +75,17 @@ class CLIPEnhanceLoss(CLIPLoss):
             self.vectors = pair().detach().to(self.vectors.device)
 
     def forward(
-        self, pred: Tensor, target: Tensor | None = None, pair: Tensor | None = None
+        self, pred: Results, target: Results | None = None, pair: Tensor | None = None
     ) -> Tensor:
-        """The weighted loss of enhanced pictures (N, 3, H, W). Scalar.
+        """The weighted loss of enhanced pictures. Scalar.
 
         Args:
-            pred: the pictures.
-            target: not looked at; MMagic's models hand it over.
+            pred: the pictures, as in :class:`rave_mm.models.losses.CLIPLoss`.
+            target: not compared with; MMagic's models hand it over.
             pair: (2, D), negative first, where the loss has no file.
 
         Raises:
-            ValueError: there is no pair, or there are two.
+            ValueError: there is no pair, or there are two; pictures as in :meth:`CLIPLoss.batches`.
         """
         if (pair is None) == (self.pair_file is None):
             raise ValueError(
@@ -95,8 +96,11 @@ class CLIPEnhanceLoss(CLIPLoss):
         if pair is None:
             self._load()
             pair = self.vectors
-        embeddings = self.clip.embed(self.to_rgb(pred))
-        return self.loss_weight * clip_enhance_loss(embeddings, pair, self.scale)
+        values = [
+            clip_enhance_loss(self.clip.embed(rgb), pair, self.scale)
+            for rgb, _ in self.batches(pred, target)
+        ]
+        return self.loss_weight * torch.stack(values).mean()
 
 
 class PromptLoss(CLIPLoss):

@@ -317,3 +317,47 @@ def test_identity_gives_the_gradient_of_the_joint_batch(monkeypatch: pytest.Monk
     in_training = loss(photos[:2], photos[2:])
     loss.eval()
     torch.testing.assert_close(in_training, 2 * loss(photos[:2], photos[2:]))
+
+
+def test_a_clip_counts_as_its_frames(guidance: ResidualGuidanceLoss) -> None:
+    clips = torch.rand(2, 3, 3, 32, 32)
+    torch.testing.assert_close(guidance(clips), guidance(clips.flatten(0, 1)))
+    other = torch.rand(2, 3, 3, 32, 32)
+    identity = CLIPIdentityLoss()
+    torch.testing.assert_close(
+        identity(clips, other), identity(clips.flatten(0, 1), other.flatten(0, 1))
+    )
+
+
+def test_results_at_several_scales_are_averaged(guidance: ResidualGuidanceLoss) -> None:
+    large, small = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 16, 16)
+    mean = (guidance(large) + guidance(small)) / 2
+    torch.testing.assert_close(guidance([large, small], large), mean)
+
+
+def test_pictures_in_another_range_are_refused_at_once(guidance: ResidualGuidanceLoss) -> None:
+    photos = torch.rand(1, 3, 32, 32)
+    with pytest.raises(ValueError, match="ResidualGuidanceLoss: got pictures with values in"):
+        guidance(photos, photos * 255)
+    with pytest.raises(ValueError, match="CLIPIdentityLoss: got pictures with values in -1"):
+        CLIPIdentityLoss()(photos, torch.linspace(-1, 1, 3072).view(1, 3, 32, 32))
+    guidance(photos * 3 - 2, photos)  # what an untrained network makes may lie anywhere
+
+
+def test_values_are_looked_at_in_the_first_calls_alone(
+    guidance: ResidualGuidanceLoss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = torch.rand(1, 3, 32, 32)
+    for _ in range(losses.CHECKED_CALLS):
+        guidance(photos, photos)
+    monkeypatch.setattr(losses, "check_values", lambda *_: pytest.fail("looked again"))
+    guidance(photos, photos)
+
+
+def test_pictures_that_fill_half_the_range_are_told_once(log: list[str]) -> None:
+    loss = CLIPIdentityLoss(value_range=(-1.0, 1.0))
+    photos = torch.rand(1, 3, 32, 32)
+    for _ in range(5):
+        loss(photos, photos)
+    (message,) = log
+    assert "at most half of value_range=(-1.0, 1.0)" in message

@@ -1,0 +1,109 @@
+"""What each term of a model's LossSum costs: `python tools/benchmark_losses.py mix/nafnet.py`.
+
+Training steps on one batch, with the first term alone, with each other beside it, with all, and
+with all while the gradients are looked at. The variants take turns, and the median of each counts.
+On a CPU it is the process's own time, which other work on the machine does not count into; on a GPU
+it is the clock's, and there is the peak of its memory.
+"""
+
+import argparse
+import copy
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import ModuleDict, is_model_wrapper
+
+from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
+from rave_mm.engine.loss_inputs_hook import LossInputsHook
+from rave_mm.models.loss_sum import LossSum
+
+ON_GPU = torch.cuda.is_available()
+
+
+def variants(names: list[str]) -> dict[str, tuple[list[str], int]]:
+    """Which terms, and how often to look at their gradients, by what to call it."""
+    beside = {f"{names[0]} + {name}": ([names[0], name], 0) for name in names[1:]}
+    if len(names) == 2:  # these are all
+        beside = {}
+    return {
+        f"{names[0]} alone": (names[:1], 0),
+        **beside,
+        "all": (names, 0),
+        "all, gradients in each step": (names, 1),
+    }
+
+
+def spend(model: Any, batch: Any, optim_wrapper: Any) -> tuple[float, float]:
+    """Seconds, and on a GPU MiB, of one training step."""
+    batch = copy.deepcopy(batch)  # the preprocessor writes into it
+    if not ON_GPU:
+        start = time.process_time()
+        model.train_step(batch, optim_wrapper)
+        return time.process_time() - start, 0.0
+    torch.cuda.reset_peak_memory_stats()
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    model.train_step(batch, optim_wrapper)
+    torch.cuda.synchronize()
+    return time.perf_counter() - start, torch.cuda.max_memory_allocated() / 2**20
+
+
+def measure(config: Config, steps: int) -> dict[str, tuple[float, float]]:
+    """Median seconds, and the greatest MiB, of each variant; the config is changed.
+
+    Raises:
+        TypeError: the model's pixel loss is no LossSum.
+    """
+    with TemporaryDirectory() as folder:
+        config.work_dir, config.experiment_name = folder, Path(folder).name
+        config.log_level = "WARNING"
+        runner = build_runner(config)
+        model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        loss = model.pixel_loss
+        if not isinstance(loss, LossSum):
+            raise TypeError(f"pixel_loss: got a {type(loss).__name__}, expected a LossSum")
+        optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        model.init_weights()
+        model.train()
+        batch = next(iter(runner.build_dataloader(config.train_dataloader, seed=0)))
+        for hook in runner.hooks:
+            if isinstance(hook, LossInputsHook):
+                hook.before_train(runner)
+        terms = dict(loss.terms.items())
+        spent: dict[str, list[tuple[float, float]]] = {}
+        for turn in range(steps + 1):
+            for title, (names, every) in variants(list(terms)).items():
+                loss.terms = ModuleDict({name: terms[name] for name in names})
+                loss.gradients_every = every
+                once = spend(model, batch, optim_wrapper)
+                if turn:  # the first warms up
+                    spent.setdefault(title, []).append(once)
+    return {
+        title: (statistics.median(time for time, _ in each), max(memory for _, memory in each))
+        for title, each in spent.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_run_arguments(parser)
+    parser.add_argument("--steps", type=int, default=10, help="steps of each variant")
+    arguments = parser.parse_args()
+    config = load_config(arguments)
+    config.train_dataloader.update(num_workers=0, persistent_workers=False)
+    figures = measure(config, arguments.steps)
+    alone = next(iter(figures.values()))[0]
+    print(f"| terms | ms per step | relative |{' peak MiB |' if ON_GPU else ''}")
+    print(f"| --- | --- | --- |{' --- |' if ON_GPU else ''}")
+    for title, (seconds, memory) in figures.items():
+        peak = f" {memory:.0f} |" if ON_GPU else ""
+        print(f"| {title} | {1000 * seconds:.0f} | {seconds / alone:.2f} |{peak}")
+
+
+if __name__ == "__main__":
+    main()
