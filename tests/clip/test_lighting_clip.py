@@ -31,32 +31,25 @@ def test_it_is_small_enough_to_ship() -> None:
 
 
 def test_it_tells_lights_apart(report: dict[str, Any]) -> None:
+    """Twelve photographs, once each; the model card has 96% on more, four times each."""
     assert report["photographs"] == 12
-    assert report["accuracy"]["all"] >= 0.95, report["accuracy"]
+    assert report["accuracy"]["all"] >= 0.93, report["accuracy"]
 
 
 def test_spoilt_pictures_are_not_called_well_lit(report: dict[str, Any]) -> None:
-    """Casts and negatives are the weak side, and harsh contrast a little: see the model card."""
-    harmed = dict(report["harmed"])
-    assert harmed.pop("negative") < 0.5
-    assert harmed.pop("contrast-blown") < 0.1
-    casts = [harmed.pop(name) for name in list(harmed) if name.endswith("cast")]
-    assert len(casts) == 6 and sum(casts) / 6 < 0.2, casts
-    assert set(harmed) == {"white", "grey", "black", "noise"}
-    assert not any(harmed.values()), harmed
+    assert len(report["harmed"]) == 12
+    assert max(report["harmed"].values()) < 0.1, report["harmed"]
 
 
 def test_spoiling_a_photo_makes_it_less_well_lit(report: dict[str, Any]) -> None:
-    farther = dict(report["farther"])
-    assert farther.pop("negative") > 0.5
-    assert min(farther.pop("contrast-blown"), farther.pop("cyan cast")) > 0.7
-    assert min(farther.values()) > 0.9, farther
+    """A yellow cast can become a cool photo."""
+    assert min(report["farther"].values()) > 0.8, report["farther"]
+    assert sum(share == 1 for share in report["farther"].values()) >= 12, report["farther"]
 
 
-def test_darker_and_brighter_are_farther_from_the_goal_than_well_lit(
-    report: dict[str, Any],
-) -> None:
-    """An enhancer finds any hole: over-brightening and blanking must cost more."""
-    guidance = report["guidance"]
-    for name in ("backlit", "dark", "overexposed", "white", "black"):
-        assert guidance[name] > guidance["well-lit"], name
+def test_whatever_is_not_well_lit_costs_the_guidance_more(report: dict[str, Any]) -> None:
+    """An enhancer finds any hole: over-brightening, blanking and tinting must cost more."""
+    guidance = dict(report["guidance"])
+    well_lit = guidance.pop("well-lit")
+    assert min(guidance.values()) > well_lit, report["guidance"]
+    assert guidance["backlit"] > 10 * well_lit
