@@ -60,10 +60,11 @@ def test_config_builds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         *(loader.dataset for loader in loaders.values()),
     ]
     folders = {set_[key] for set_ in datasets for key in ("backlit", "well_lit") if key in set_}
+    folders |= {set_.data_root + set_.data_prefix.gt for set_ in datasets if "data_prefix" in set_}
     residual = config.model.losses.guidance.get("residual")
     if residual:
         folders |= {residual.well_lit, residual.backlit}
-        assert train.backlit == residual.backlit
+        assert train.get("backlit", residual.backlit) == residual.backlit
     for folder in folders:
         Path(folder).mkdir(parents=True)
         make_photos(Path(folder))

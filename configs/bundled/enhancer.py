@@ -15,7 +15,6 @@ model = dict(
     paired_losses=["fidelity"],
 )
 train_dataloader = dict(
-    batch_size=8,
     dataset=dict(
         _delete_=True,
         type="BasicImageDataset",
@@ -26,7 +25,7 @@ train_dataloader = dict(
             dict(
                 type="RandomResizedCrop",
                 keys=["gt"],
-                crop_size=128,
+                crop_size=96,
                 scale=(0.1, 1.0),
                 interpolation="area",
             ),
@@ -38,12 +37,12 @@ train_dataloader = dict(
 )
 train_cfg = dict(
     phases=[
-        dict(name="supervised", iterations=1500, losses=["fidelity", "guidance", "identity"]),
+        dict(name="supervised", iterations=1000, losses=["fidelity", "guidance", "identity"]),
     ],
-    val_interval=250,
+    val_interval=200,
 )
 optim_wrapper = dict(optimizer=dict(lr=5e-4, weight_decay=0.0))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, end=50, by_epoch=False),
-    dict(type="CosineAnnealingLR", begin=50, end=1500, eta_min=1e-6, by_epoch=False),
+    dict(type="CosineAnnealingLR", begin=50, end=1000, eta_min=1e-6, by_epoch=False),
 ]
