@@ -142,10 +142,15 @@ def test_fast(
     assert not run(tool, monkeypatch, *arguments, tmp_path / "fast", *options, "--fast")
     for name in ("small.png", "wide.png", "clear.png", "wide.png.light_map.png"):
         exact, found = (read_photo(tmp_path / way / name) for way in ("exact", "fast"))
-        assert found.dtype == exact.dtype
-        top = np.iinfo(exact.dtype).max
+        dtype = exact.dtype
+        assert found.dtype == dtype
+        top = np.iinfo(dtype).max
         difference = np.abs(found / top - exact / top)
-        assert difference.max() == 0 if name == "small.png" else 0 < difference.mean() < 0.01
+        assert difference.mean() < 0.01
+        if name == "small.png":
+            assert difference.max() == 0
+        elif dtype == np.uint16:  # 8 bits may hide how near it is
+            assert difference.max() > 0
     with Image.open(tmp_path / "fast/clear.png") as image:
         assert image.mode == "RGBA"
         assert np.unique(np.array(image)[..., 3]).tolist() == [128]
