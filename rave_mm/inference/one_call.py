@@ -7,7 +7,6 @@ import numpy as np
 
 from rave_mm.inference.arithmetic import Device, Precision
 from rave_mm.inference.photo_enhancer import PhotoEnhancer, PhotoT
-from rave_mm.inference.weights import BUNDLED_ENHANCER
 from rave_mm.models.light_map_unet import PaddingMode
 
 
@@ -16,7 +15,7 @@ def enhance(
     photos: PhotoT,
     strength: float = ...,
     *,
-    checkpoint: str | Path = ...,
+    checkpoint: str | Path,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -28,7 +27,7 @@ def enhance(
     photos: str | Path,
     strength: float = ...,
     *,
-    checkpoint: str | Path = ...,
+    checkpoint: str | Path,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -40,7 +39,7 @@ def enhance(
     photos: list[PhotoT],
     strength: float = ...,
     *,
-    checkpoint: str | Path = ...,
+    checkpoint: str | Path,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -52,7 +51,7 @@ def enhance(
     photos: list[str] | list[Path],
     strength: float = ...,
     *,
-    checkpoint: str | Path = ...,
+    checkpoint: str | Path,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -65,7 +64,7 @@ def enhance(
     photos: Any,
     strength: float = 1.0,
     *,
-    checkpoint: str | Path = BUNDLED_ENHANCER,
+    checkpoint: str | Path,
     device: Device = "auto",
     padding_mode: PaddingMode = "reflect",
     max_memory: int | None = None,
@@ -80,8 +79,7 @@ def enhance(
     Args:
         photos: What :meth:`PhotoEnhancer.enhance` takes, or a list of such.
         strength: 0 none, 1 full, above 1 more; see :meth:`PhotoEnhancer.enhance`.
-        checkpoint: Path or address of a checkpoint, ours or a published one; without it, the one
-            that ships with this package.
+        checkpoint: Path or address of a checkpoint, ours or a published one.
         device: "auto", "cpu" or "cuda".
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take; None for half of what is free.
