@@ -1,10 +1,9 @@
-"""The checkpoint that ships with tools/enhance.py: RAVE's losses beside a supervised one.
+"""RAVE's losses beside a supervised one, on pairs that are made while training.
 
-Its photographs are those of the bundled CLIP (`tools/prepare_data.py lighting-clip`), backlit anew
-each time, so every one has its ground truth. See docs/bundled_enhancer.md.
+Each well-lit photo of the demo set is backlit anew each time, so every one has its ground truth.
 """
 
-_base_ = "../demo/rave_demo.py"
+_base_ = "rave_demo.py"
 
 model = dict(
     losses=dict(
@@ -18,8 +17,8 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type="BasicImageDataset",
-        data_root="data/lighting_clip/",
-        data_prefix=dict(gt="train"),
+        data_root="data/demo/train/",
+        data_prefix=dict(gt="well-lit"),
         pipeline=[
             dict(type="LoadPhoto", key="gt"),
             dict(
@@ -37,12 +36,12 @@ train_dataloader = dict(
 )
 train_cfg = dict(
     phases=[
-        dict(name="supervised", iterations=1000, losses=["fidelity", "guidance", "identity"]),
+        dict(name="supervised", iterations=800, losses=["fidelity", "guidance", "identity"]),
     ],
     val_interval=200,
 )
 optim_wrapper = dict(optimizer=dict(lr=5e-4, weight_decay=0.0))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, end=50, by_epoch=False),
-    dict(type="CosineAnnealingLR", begin=50, end=1000, eta_min=1e-6, by_epoch=False),
+    dict(type="CosineAnnealingLR", begin=50, end=800, eta_min=1e-6, by_epoch=False),
 ]
