@@ -23,7 +23,7 @@ model = dict(
     ),
 )
 
-_crop = dict(type="RandomResizedCrop", crop_size=96, scale=(0.4, 1.0), interpolation="area")
+_crop = dict(type="RandomResizedCrop", crop_size=96, scale=(0.15, 1.0), interpolation="area")
 _pipeline = [
     dict(type="LoadPhoto", key="img"),
     dict(type="LoadPhoto", key="ref"),

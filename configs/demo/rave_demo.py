@@ -19,7 +19,7 @@ model = dict(
         guidance=dict(
             type="ResidualGuidanceLoss",
             residual=dict(well_lit=_base_.train_well_lit, backlit=_base_.train_backlit),
-            loss_weight=10.0,
+            loss_weight=15.0,
         ),
         identity=dict(type="CLIPIdentityLoss", loss_weight=1.0),
     ),
@@ -30,7 +30,7 @@ train_cfg = dict(
     phases=[dict(name="guided", iterations=200, losses=["guidance", "identity"])],
     val_interval=50,
 )
-optim_wrapper = dict(optimizer=dict(lr=2e-4), clip_grad=dict(max_norm=1.0))
+optim_wrapper = dict(optimizer=dict(lr=1.2e-4), clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, end=20, by_epoch=False),
     dict(type="CosineAnnealingLR", begin=20, end=200, eta_min=1e-6, by_epoch=False),

@@ -15,7 +15,7 @@ train_pipeline = [
         type="RandomResizedCrop",
         keys=["img"],
         crop_size=96,
-        scale=(0.4, 1.0),
+        scale=(0.15, 1.0),
         interpolation="area",
     ),
     dict(type="Flip", keys=["img"]),
