@@ -86,7 +86,7 @@ def test_a_training_step_logs_each_term_and_their_sum(model: BacklitEnhancer) ->
 
 
 def test_training_lowers_the_guidance(model: BacklitEnhancer) -> None:
-    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-3))
+    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-4))
     data = batch()
     model.activate_losses(["guidance"])
     values = [model.train_step(data, wrapper)["loss_guidance"].item() for _ in range(6)]

@@ -7,7 +7,7 @@ _base_ = "../rave_demo.py"
 
 ablation = dict(
     axes=dict(
-        weight={str(w): {"model.losses.guidance.loss_weight": 10 * w / 6} for w in (1, 3, 6, 12)}
+        weight={str(w): {"model.losses.guidance.loss_weight": 15 * w / 6} for w in (1, 3, 6, 12)}
     ),
     seeds=[0, 1, 2],
 )
