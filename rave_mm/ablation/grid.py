@@ -1,6 +1,7 @@
 """From a config's `ablation` to the runs that it asks for."""
 
 import ast
+import copy
 import hashlib
 import itertools
 import json
@@ -102,7 +103,8 @@ def plan_runs(config: Config, grid: Grid) -> Iterator[Run]:
             ):
                 for key in options:
                     _check_key(known, key)
-                varied.merge_from_dict(dict(options))
+                # Merging takes `_delete_` out of what it is given, and the next seed needs it too.
+                varied.merge_from_dict(copy.deepcopy(dict(options)))
             yield Run(tuple(label for label, _ in chosen), seed, varied, settings_key(varied))
 
 

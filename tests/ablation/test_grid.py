@@ -9,7 +9,8 @@ from rave_mm.ablation.grid import Grid, grid_from_options, plan_runs, read_grid
 from rave_mm.direction.estimators import ESTIMATORS
 from rave_mm.image_files import write_photo
 
-ABLATIONS = sorted((config_path("demo/rave_demo").parent / "ablations").glob("*.py"))
+CONFIGS = config_path("demo/rave_demo").parents[1]
+ABLATIONS = sorted((CONFIGS / "demo/ablations").glob("*.py"))
 
 
 def config() -> Config:
@@ -43,6 +44,12 @@ def test_a_run_for_each_setting_of_each_axis_and_each_seed() -> None:
     assert runs[1].config.randomness.seed == 3 and "work_dir" not in runs[1].config
     assert runs[1].name == "low, b, seed 3"
     assert len({run.key for run in runs}) == 4
+
+
+def test_a_setting_that_replaces_a_part_does_so_with_each_seed() -> None:
+    replaced = {"model": {"_delete_": True, "other": 2}}
+    runs = list(plan_runs(config(), Grid({"model": {"other": replaced}}, seeds=(0, 1))))
+    assert [run.config.model.to_dict() for run in runs] == [{"other": 2}] * 2
 
 
 def test_equal_settings_are_one_run_whatever_they_are_called() -> None:
@@ -106,6 +113,19 @@ def test_the_papers_questions_are_planned(path: Path) -> None:
     for run in runs:
         residual = run.config.model.losses.guidance.residual
         assert residual.get("estimator", "mean") in ESTIMATORS
+
+
+def test_a_restorer_is_compared_with_and_without_the_guidance() -> None:
+    mixed = Config.fromfile(config_path("mix/ablations/guidance"))
+    terms = {
+        run.labels[0]: list(run.config.model.pixel_loss.terms)
+        for run in plan_runs(mixed, read_grid(mixed))
+    }
+    assert terms == {
+        "L1": ["pixel"],
+        "L1 + guidance": ["pixel", "guidance"],
+        "L1 + guidance + identity": ["pixel", "guidance", "identity"],
+    }
 
 
 def test_the_demo_itself_is_part_of_the_grids() -> None:

@@ -1,6 +1,6 @@
 """Which weight of the guidance? The paper's question, with its weights: 6 is its choice.
 
-The bundled CLIP's guidance has another scale than OpenAI's: 10 stands for the paper's 6 * 320.
+The bundled CLIP's guidance has another scale than OpenAI's: 15 stands for the paper's 6 * 320.
 """
 
 _base_ = "../rave_demo.py"
