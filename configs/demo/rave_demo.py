@@ -27,11 +27,11 @@ model = dict(
 train_cfg = dict(
     _delete_=True,
     type="PhasedTrainLoop",
-    phases=[dict(name="guided", iterations=200, losses=["guidance", "identity"])],
-    val_interval=50,
+    phases=[dict(name="guided", iterations=240, losses=["guidance", "identity"])],
+    val_interval=60,
 )
-optim_wrapper = dict(optimizer=dict(lr=1.2e-4), clip_grad=dict(max_norm=1.0))
+optim_wrapper = dict(optimizer=dict(lr=1e-4), clip_grad=dict(max_norm=1.0))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.05, end=20, by_epoch=False),
-    dict(type="CosineAnnealingLR", begin=20, end=200, eta_min=1e-6, by_epoch=False),
+    dict(type="LinearLR", start_factor=0.05, end=60, by_epoch=False),
+    dict(type="CosineAnnealingLR", begin=60, end=240, eta_min=1e-6, by_epoch=False),
 ]

@@ -1,11 +1,12 @@
 """Is the reconstruction phase needed? Against a network that starts as the identity.
 
-Both are guided for 200 iterations.
+Both are guided for as long; the reconstruction's 200 iterations come on top.
 """
 
 _base_ = "../rave_demo.py"
 
 _guided = _base_.train_cfg.phases[0]
+_rise, _fall = _base_.param_scheduler
 ablation = dict(
     axes=dict(
         start=dict(
@@ -20,9 +21,9 @@ ablation = dict(
                     _guided,
                 ],
                 "param_scheduler.0.begin": 200,
-                "param_scheduler.0.end": 220,
-                "param_scheduler.1.begin": 220,
-                "param_scheduler.1.end": 400,
+                "param_scheduler.0.end": 200 + _rise.end,
+                "param_scheduler.1.begin": 200 + _fall.begin,
+                "param_scheduler.1.end": 200 + _fall.end,
             },
         )
     ),
