@@ -70,6 +70,6 @@ train_cfg = dict(
     val_interval=50,
 )
 optim_wrapper = dict(
-    generator=dict(optimizer=dict(lr=2e-4), clip_grad=dict(max_norm=1.0)),
+    generator=dict(optimizer=dict(lr=1e-4), clip_grad=dict(max_norm=1.0)),
     pair=dict(optimizer=dict(lr=3e-4, weight_decay=0.0)),
 )
