@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -85,7 +86,7 @@ def build_runner(config: Config) -> Runner:
     runner = Runner.from_cfg(config)
     if trained:
         print_log(
-            f"several processes, and phases train {' or '.join(trained)}: "
+            f"several processes, and what trains is {' or '.join(trained)}: "
             "find_unused_parameters=True",
             "current",
         )
@@ -95,15 +96,22 @@ def build_runner(config: Config) -> Runner:
 def _find_unused_parameters(config: Config) -> list[str]:
     """Let several processes do without gradients of what a phase does not train.
 
+    Also of what no phase trains, though it has an optimizer, as a pair that stays as it starts.
     It leaves a config alone that says how it is to be.
 
     Returns:
-        What phases train, where that was set.
+        What can be trained, where that was set.
     """
     if config.launcher == "none" or "phases" not in (config.get("train_cfg") or {}):
         return []
     phases = read_schedule(config.train_cfg.phases).phases
-    trained = sorted({phase.trains for phase in phases})
+    optimizers = config.get("optim_wrapper") or {}
+    optimised = {
+        name
+        for name, part in optimizers.items()
+        if isinstance(part, Mapping) and "optimizer" in part
+    }
+    trained = sorted({phase.trains for phase in phases} | optimised)
     settings = config.get("model_wrapper_cfg") or config
     if len(trained) == 1 or settings.get("find_unused_parameters") is not None:
         return []

@@ -19,8 +19,20 @@ class PhasedLogProcessor(LogProcessor):
     ) -> tuple[dict[str, Any], str]:
         """The values of the iteration and the line, as MMEngine's."""
         values, line = super().get_log_after_iter(runner, batch_idx, mode)
-        if mode == "train":
-            phase = runner.message_hub.get_info("phase")
-            line = re.sub(r"\bphase: \d+  (round: \d+  )?", "", line, count=1)
-            line = line.replace("]  ", f"]  phase {phase}  ", 1)
-        return values, line
+        line = re.sub(r"\bphase: \d+  (round: \d+  )?", "", line, count=1)
+        return values, _with_phase(line, runner, mode)
+
+    def get_log_after_epoch(
+        self, runner: Runner, batch_idx: int, mode: str, with_non_scalar: bool = False
+    ) -> tuple[dict[str, Any], str]:
+        """The figures of a validation or test and the line, as MMEngine's."""
+        values, line = super().get_log_after_epoch(runner, batch_idx, mode, with_non_scalar)
+        return values, _with_phase(line, runner, mode)
+
+
+def _with_phase(line: str, runner: Runner, mode: str) -> str:
+    """Name the phase behind the place; a validation without training, or a test, is in none."""
+    phase = runner.message_hub.get_info("phase")
+    if mode == "test" or phase is None:
+        return line
+    return line.replace("]  ", f"]  phase {phase}  ", 1)

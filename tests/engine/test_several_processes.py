@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from rave_mm import config_path
 from rave_mm.engine.command_line import _find_unused_parameters
 from tests.engine import joint_gradient
 from tests.engine.joint_gradient import PHASES
@@ -24,7 +25,7 @@ def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path: Path) -> N
     ]
     settings = {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=120
+        command, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     joint_gradient.main(tmp_path / "one", "none", 1)
@@ -38,7 +39,7 @@ def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path: Path) -> N
     for joint, *parts in zip(one["seen"], first["seen"], second["seen"], strict=True):
         together = torch.cat(parts)
         assert torch.equal(together[together[:, 1].argsort()], joint[joint[:, 1].argsort()])
-    told = "several processes, and phases train generator or pair: find_unused_parameters=True"
+    told = "several processes, and what trains is generator or pair: find_unused_parameters=True"
     assert told in done.stderr + done.stdout
 
 
@@ -55,12 +56,20 @@ def test_unused_parameters_are_looked_for_where_phases_differ_in_what_they_train
     assert settings.model_wrapper_cfg.find_unused_parameters is True
 
 
+def test_and_where_no_phase_trains_what_has_an_optimizer() -> None:
+    settings = Config.fromfile(config_path("clip_lit/ablations/fixed_prompts"))
+    settings.launcher = "pytorch"
+    assert _find_unused_parameters(settings) == ["generator", "pair"]
+    assert settings.find_unused_parameters is True
+
+
 @pytest.mark.parametrize(
     "settings",
     [
         config(launcher="none"),
         config(find_unused_parameters=False),
         config(train_cfg={"phases": PHASES[:1]}),
+        config(train_cfg={"phases": PHASES[:1]}, optim_wrapper={"optimizer": {"type": "Adam"}}),
         config(train_cfg=None),
         config(train_cfg={"by_epoch": False}),
     ],

@@ -1,0 +1,37 @@
+"""Which lines name the phase."""
+
+from pathlib import Path
+
+import pytest
+
+from rave_mm.engine.log_processor import PhasedLogProcessor
+from tests.engine.test_phased_train_loop import ONE, PAIR, text, train
+
+
+def test_lines_of_training_name_phase_and_round_in_place_of_their_numbers(tmp_path: Path) -> None:
+    runner, _ = train(tmp_path, [ONE, {"rounds": 2, "phases": [PAIR]}])
+    assert "]  phase pair turn, round 2  lr: " in text(runner)
+    assert "phase: " not in text(runner)
+
+
+def test_lines_of_validation_do_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PhasedLogProcessor, "_get_dataloader_size", lambda *_: 5)
+    processor = PhasedLogProcessor(by_epoch=False)
+    runner, _ = train(tmp_path, [ONE, {"rounds": 2, "phases": [PAIR]}])
+    for mode in ("val", "test"):
+        runner.message_hub.update_scalar(f"{mode}/PSNR", 12.5)
+    _, line = processor.get_log_after_epoch(runner, 4, "val")
+    assert line.startswith("Iter(val) [5/5]  phase pair turn, round 2  ") and "PSNR: 12.5" in line
+    _, line = processor.get_log_after_epoch(runner, 4, "test")
+    assert line.startswith("Iter(test) [5/5]") and "phase" not in line
+
+
+def test_a_validation_without_training_is_in_no_phase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PhasedLogProcessor, "_get_dataloader_size", lambda *_: 5)
+    runner, _ = train(tmp_path, [ONE])
+    runner.message_hub.update_scalar("val/PSNR", 12.5)
+    del runner.message_hub.runtime_info["phase"]
+    _, line = PhasedLogProcessor(by_epoch=False).get_log_after_epoch(runner, 4, "val")
+    assert line.startswith("Iter(val) [5/5]    PSNR: 12.5")
