@@ -54,6 +54,8 @@ def learning_curve(work_dir: Path) -> dict[str, Any]:
                 figures[line["step"]] = line["PSNR"]
             elif "time" in line:
                 times[line["step"]] = line["time"]
+    # What follows the last line of the training is taken to be as fast as what it tells.
+    times.setdefault(max([*times, *figures]), times[max(times)])
     steps = sorted(times)
     # Each time is the mean of the iterations since the line before.
     seconds = np.cumsum([times[step] * (step - last) for last, step in pairwise([0, *steps])])

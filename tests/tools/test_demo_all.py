@@ -53,6 +53,12 @@ def test_a_validation_between_two_log_lines_has_a_part_of_their_time(tmp_path: P
     assert demo_all.learning_curve(tmp_path)["seconds_to_best"] == 40.0
 
 
+def test_iterations_after_the_last_line_of_the_training_count(tmp_path: Path) -> None:
+    write_log(tmp_path / "1/vis_data", [{"step": 20, "time": 1.5}, {"step": 30, "PSNR": 15.0}])
+    curve = demo_all.learning_curve(tmp_path)
+    assert (curve["iterations"], curve["training_seconds"]) == (30, 45.0)
+
+
 def summary_of(*points: tuple[float, float]) -> dict[str, Any]:
     curve = [{"seconds": seconds, "psnr": psnr} for seconds, psnr in points]
     best = max(curve, key=lambda point: point["psnr"])
