@@ -161,6 +161,7 @@ def test_wheel_holds_everything_that_is_needed(wheel: zipfile.Path) -> None:
         for suffix in ("*.json", "*.safetensors")
         for name in shipped("rave_mm/clip/lighting_clip", suffix)
     }
+    expected |= shipped("rave_mm/inference", "*.pth")
     assert not expected - names
     assert not {name for name in names if "__pycache__" in name or name.startswith("tests")}
 

@@ -1,4 +1,4 @@
-"""Enhance photos: `python tools/enhance.py PHOTO_OR_FOLDER... --checkpoint FILE --out DIR`.
+"""Enhance photos: `python tools/enhance.py PHOTO_OR_FOLDER... --out DIR`.
 
 Of any size, in bounded memory; see docs/enhance.md. Folders keep their layout. What is there
 already is skipped, so a run that was stopped goes on when it is started again. Photos that fail
@@ -33,6 +33,7 @@ from rave_mm.inference.memory import parse_memory  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs  # noqa: E402
 from rave_mm.inference.photo_run import Outcome, PhotoRun  # noqa: E402
+from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
 from rave_mm.models.light_map_unet import PaddingMode  # noqa: E402
 
 FORMATS = {"jpg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "heic": ".heic"}
@@ -49,7 +50,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("photos", nargs="+", type=Path, help="photos, and folders of photos")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument(
-        "--checkpoint", required=True, help="path or address (https://...), ours or a published one"
+        "--checkpoint",
+        default=BUNDLED_ENHANCER,
+        help="path or address (https://...), ours or a published one (default: the bundled one)",
     )
     parser.add_argument("--format", choices=FORMATS, help="of the results (default: as the photo)")
     parser.add_argument(

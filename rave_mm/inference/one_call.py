@@ -7,6 +7,7 @@ import numpy as np
 
 from rave_mm.inference.arithmetic import Device, Precision
 from rave_mm.inference.photo_enhancer import PhotoEnhancer, PhotoT
+from rave_mm.inference.weights import BUNDLED_ENHANCER
 from rave_mm.models.light_map_unet import PaddingMode
 
 
@@ -15,7 +16,7 @@ def enhance(
     photos: PhotoT,
     strength: float = ...,
     *,
-    checkpoint: str | Path,
+    checkpoint: str | Path = ...,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -27,7 +28,7 @@ def enhance(
     photos: str | Path,
     strength: float = ...,
     *,
-    checkpoint: str | Path,
+    checkpoint: str | Path = ...,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -39,7 +40,7 @@ def enhance(
     photos: list[PhotoT],
     strength: float = ...,
     *,
-    checkpoint: str | Path,
+    checkpoint: str | Path = ...,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -51,7 +52,7 @@ def enhance(
     photos: list[str] | list[Path],
     strength: float = ...,
     *,
-    checkpoint: str | Path,
+    checkpoint: str | Path = ...,
     device: Device = ...,
     padding_mode: PaddingMode = ...,
     max_memory: int | None = ...,
@@ -64,7 +65,7 @@ def enhance(
     photos: Any,
     strength: float = 1.0,
     *,
-    checkpoint: str | Path,
+    checkpoint: str | Path = BUNDLED_ENHANCER,
     device: Device = "auto",
     padding_mode: PaddingMode = "reflect",
     max_memory: int | None = None,
@@ -79,7 +80,8 @@ def enhance(
     Args:
         photos: What :meth:`PhotoEnhancer.enhance` takes, or a list of such.
         strength: 0 none, 1 full, above 1 more; see :meth:`PhotoEnhancer.enhance`.
-        checkpoint: Path or address of a checkpoint, ours or a published one.
+        checkpoint: Path or address of a checkpoint, ours or a published one; without it, the one
+            that ships with this package.
         device: "auto", "cpu" or "cuda".
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take; None for half of what is free.

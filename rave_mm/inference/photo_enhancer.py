@@ -24,7 +24,7 @@ from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.memory import free_memory, give_back_freed_memory
 from rave_mm.inference.photo_files import read_photo_file, write_photo_file
 from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_side
-from rave_mm.inference.weights import load_network
+from rave_mm.inference.weights import BUNDLED_ENHANCER, load_network
 from rave_mm.models.light_map_unet import PaddingMode
 
 PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)
@@ -44,7 +44,7 @@ class PhotoEnhancer:
 
     Args:
         checkpoint: Path or address of one of ours or a published one, see
-            :func:`rave_mm.inference.weights.load_network`.
+            :func:`rave_mm.inference.weights.load_network`; without it, the one that ships.
         device: "auto" (a GPU if there is one), "cpu", "cuda", or any that PyTorch knows of these.
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take, beside the photograph and its result. None
@@ -62,7 +62,7 @@ class PhotoEnhancer:
 
     def __init__(
         self,
-        checkpoint: str | Path,
+        checkpoint: str | Path = BUNDLED_ENHANCER,
         *,
         device: Device = "auto",
         padding_mode: PaddingMode = "reflect",

@@ -26,6 +26,10 @@ _UNREADABLE = (
 )
 
 
+BUNDLED_ENHANCER = Path(__file__).with_name("bundled_enhancer.pth")
+"""The checkpoint that ships, see docs/bundled_enhancer.md."""
+
+
 def load_network(checkpoint: str | Path, padding_mode: PaddingMode = "reflect") -> LightMapUNet:
     """Build the network with the weights of a checkpoint.
 
