@@ -1,20 +1,23 @@
 """Two folders of photographs that have nothing to do with each other."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.logging import print_log
+from tqdm import tqdm
 
 from rave_mm.image_files import (
     UnreadablePhotoError,
     check_on_unreadable,
     list_photos,
     photo_size,
+    read_photo,
 )
 
 
@@ -28,9 +31,9 @@ class UnpairedPhotos(BaseDataset):
     well-lit photographs in turn. Counts, names and extensions of the folders may differ.
     Which folder a photograph lies in decides what it is, never its name.
 
-    The header of every photograph is read when the folders are listed. A file that is damaged
-    behind a good header, a cut one for instance, is found out when it is read whole: the loading
-    transform names it then.
+    The header of every photograph is read when the folders are listed. Where one is damaged, or
+    damaged ones are to be skipped, all are read whole, so that cut ones are found too. Else a cut
+    file is found out when its turn comes: the loading transform names it then.
 
     Args:
         backlit: Folder of backlit photographs, below ``data_root`` unless absolute.
@@ -41,8 +44,8 @@ class UnpairedPhotos(BaseDataset):
         metainfo: Meta information, as for every MMEngine data set.
         indices: Use only the first so many, or these, backlit photographs.
         lazy_init: List the folders at first use instead of now.
-        on_unreadable: "error" to name all photographs whose header cannot be read, "skip" to
-            leave them out and log how many.
+        on_unreadable: "error" to name all photographs that cannot be read, "skip" to leave them
+            out and log how many.
 
     Raises:
         FileNotFoundError: A folder is missing.
@@ -79,15 +82,13 @@ class UnpairedPhotos(BaseDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """List both folders and check each header; gives an item for each backlit photograph."""
+        """List both folders and check each file; gives an item for each backlit photograph."""
         photos = {key: list_photos(folder) for key, folder in self.data_prefix.items()}
         paths = list(chain(*photos.values()))
-        unreadable = {}
-        for path in paths:
-            try:
-                photo_size(path)
-            except UnreadablePhotoError as error:
-                unreadable[path] = error.reason
+        unreadable = _unreadable(paths, photo_size)
+        if unreadable or self.on_unreadable == "skip":
+            headed = [path for path in paths if path not in unreadable]
+            unreadable |= _unreadable(tqdm(headed, "reading photographs", leave=False), read_photo)
         if unreadable:
             count = f"{len(unreadable)} of {len(paths)} photographs cannot be read"
             kept = {key: [p for p in found if p not in unreadable] for key, found in photos.items()}
@@ -111,3 +112,14 @@ class UnpairedPhotos(BaseDataset):
             drawn = info["sample_idx"] % count if self.test_mode else np.random.randint(count)
             info["ref_path"] = self.well_lit_photos[drawn]
         return info
+
+
+def _unreadable(paths: Iterable[Path], read: Callable[[Path], object]) -> dict[Path, str]:
+    """Which files cannot be read this way, and why."""
+    reasons = {}
+    for path in paths:
+        try:
+            read(path)
+        except UnreadablePhotoError as error:
+            reasons[path] = error.reason
+    return reasons

@@ -13,6 +13,8 @@ from mmengine.runner import Runner
 import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
+from rave_mm.models.checkpoint_file import read_checkpoint
+from rave_mm.models.published_checkpoints import UnknownCheckpointError, extract_generator_weights
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +81,11 @@ def build_runner(config: Config) -> Runner:
 
     Raises:
         ValueError: processes of another launcher without a GPU, or a schedule that cannot be read.
+        FileNotFoundError: there is no file `load_from`.
+        UnknownCheckpointError: it is no checkpoint, or of another network than a `LightMapUNet`
+            that the model has.
     """
+    _check_checkpoint(config)
     trained = _find_unused_parameters(config)
     if config.launcher != "none" and not torch.cuda.is_available():
         _connect_without_gpu(config)
@@ -91,6 +97,19 @@ def build_runner(config: Config) -> Runner:
             "current",
         )
     return runner
+
+
+def _check_checkpoint(config: Config) -> None:
+    """Refuse a file that MMEngine would fail to read without naming it; it fetches addresses."""
+    checkpoint = config.get("load_from")
+    if checkpoint is None or "://" in str(checkpoint):
+        return
+    stored = read_checkpoint(checkpoint)
+    if (config.model.get("generator") or {}).get("type") == "LightMapUNet":
+        try:
+            extract_generator_weights(stored)
+        except UnknownCheckpointError as error:
+            raise UnknownCheckpointError(f"{checkpoint}: {error}") from error
 
 
 def _find_unused_parameters(config: Config) -> list[str]:

@@ -120,6 +120,15 @@ def test_a_cut_photo_with_a_good_header_is_named_when_it_is_loaded(root):
         dataset[1]
 
 
+def test_cut_photos_are_named_beside_others_and_skipped_on_request(damaged):
+    path = Path(damaged) / "backlit" / "b.PNG"
+    path.write_bytes(path.read_bytes()[:45])
+    with pytest.raises(ValueError, match=r"(?s)3 of 10 photographs .*backlit/b.PNG"):
+        UnpairedPhotos(backlit="backlit", well_lit="div2k", data_root=damaged)
+    dataset = UnpairedPhotos(backlit="backlit", data_root=damaged, on_unreadable="skip")
+    assert len(dataset) == 2
+
+
 def test_an_unknown_choice_for_unreadable_photos_is_refused(root):
     with pytest.raises(ValueError, match="on_unreadable: got 'ignore', expected one of error, ski"):
         UnpairedPhotos(backlit="backlit", data_root=root, on_unreadable="ignore")
