@@ -24,9 +24,7 @@ def test_a_file_that_is_no_checkpoint_is_named(
 ) -> None:
     config.load_from = str(tmp_path / "other.pth")
     Path(config.load_from).write_bytes(content)
-    with pytest.raises(
-        UnknownCheckpointError, match=r"other\.pth: PyTorch cannot read it"
-    ):
+    with pytest.raises(UnknownCheckpointError, match=r"other\.pth: PyTorch cannot read it"):
         build_runner(config)
     assert not Path(config.work_dir).exists()
 
@@ -36,9 +34,7 @@ def test_so_is_one_of_another_network_with_the_keys_that_are_expected(
 ) -> None:
     config.load_from = str(tmp_path / "other.pth")
     torch.save({"weight": torch.zeros(3)}, config.load_from)
-    with pytest.raises(
-        UnknownCheckpointError, match=r"(?s)other\.pth.*conv_in\.weight"
-    ):
+    with pytest.raises(UnknownCheckpointError, match=r"(?s)other\.pth.*conv_in\.weight"):
         build_runner(config)
 
 
