@@ -128,8 +128,7 @@ def test_what_cannot_be_computed_is_told_and_the_rest_is(
     for folder in ("resize_input", "resize_gt"):
         shutil.copy(*(work / f"data/demo/test/{folder}/{name}.png" for name in ("a", "z")))
     arguments = ("--protocol", "rave-paper", "--gt-mean", "--work-dir", "run")
-    options = ("--cfg-options", "test_metrics=None")
-    assert run(monkeypatch, CONFIG, "weights.pth", *arguments, *options) == 3
+    assert run(monkeypatch, CONFIG, "weights.pth", *arguments) == 3
     record, lines = read(work / "run")
     assert record["protocol"] == "rave-paper"
     gray = ("PSNR-swapped-gray", "SSIM-swapped-gray-uniform7")
@@ -158,6 +157,14 @@ def test_photos_without_ground_truth(work: Path, monkeypatch: pytest.MonkeyPatch
     log = next((work / "run").glob("*/*.log")).read_text()
     assert "Cannot find key" not in log
     assert len(list((work / "run").glob("*/vis_data/vis_image/*.png"))) == 3
+
+    named = ("--protocol", "clip-lit-paper", "--work-dir", "named")
+    assert run(monkeypatch, *arguments, *named) == 3
+    record, _ = read(work / "named")
+    without_truth = ("PSNR-RGB-8bit", "SSIM-RGB-8bit", "LPIPS-alex-8bit")
+    assert list(record["not_computed"]) == [*without_truth, "MUSIQ-koniq-8bit"]
+    reasons = [record["not_computed"][name]["reason"] for name in without_truth]
+    assert reasons == ["there is no ground truth"] * 3
 
     assert run(monkeypatch, *arguments, "--work-dir", "none", "--metrics", "PSNR", "FID") == 3
     record, lines = read(work / "none")
