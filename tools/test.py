@@ -25,6 +25,8 @@ from rave_mm.engine.command_line import add_run_arguments, build_runner, load_co
 NOT_COMPUTED = 3
 """The exit status where a figure that was asked for could not be computed."""
 
+USUAL_PROTOCOL = "standard"
+
 _SHORT = {"PSNR-RGB": "PSNR", "SSIM-RGB": "SSIM"}
 
 
@@ -51,15 +53,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--protocol",
         choices=("standard", "rave-paper", "clip-lit-paper"),
-        default="standard",
         help="how figures are computed, whatever the config's test_evaluator (default: standard)",
     )
     parser.add_argument(
         "--metrics",
         nargs="+",
         metavar="NAME",
-        help="which of the protocol's, as PSNR LPIPS-vgg FID NIQE MUSIQ, or all (default: the "
-        "config's test_metrics, or else what the protocol has without a request)",
+        help="which of the protocol's, as PSNR LPIPS-vgg FID NIQE MUSIQ, or all (default: what a "
+        "--protocol that is named has without a request, or else the config's test_metrics)",
     )
     parser.add_argument(
         "--gt-mean",
@@ -90,16 +91,18 @@ def main() -> None:
     from rave_mm.whole_files import write_whole
 
     config.load_from = arguments.checkpoint
-    wanted = arguments.metrics or config.get("test_metrics")
-    protocol = read_protocol(arguments.protocol)
-    metrics = choose_metrics(protocol, wanted, arguments.gt_mean)
+    # A protocol that is named has its own metrics: the config's are names of the usual one's.
+    usual = None if arguments.protocol else config.get("test_metrics")
+    name = arguments.protocol or USUAL_PROTOCOL
+    protocol = read_protocol(name)
+    metrics = choose_metrics(protocol, arguments.metrics or usual, arguments.gt_mean)
     config.test_evaluator = dict(protocol.test_evaluator, metrics=metrics)
     # The visualization hook asks for the iteration, for which MMEngine would build the training
     # loop, and that needs the training photos.
     for part in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         config[part] = None
     runner = build_runner(config)
-    record = RecordTest(arguments.protocol, metrics, arguments.config, arguments.checkpoint)
+    record = RecordTest(name, metrics, arguments.config, arguments.checkpoint)
     runner.register_hook(record)
     runner.test()
     if is_main_process():

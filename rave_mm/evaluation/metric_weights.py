@@ -1,5 +1,6 @@
 """Find the weights that a metric measures with."""
 
+import pickle
 import re
 from http.client import HTTPException
 from pathlib import Path
@@ -12,6 +13,10 @@ from rave_mm.evaluation.photo_metric import NotComputableError
 # What fetching raises. RuntimeError is PyTorch's, for a wrong checksum; URLError and time-outs are
 # among OSError.
 _FETCHING_ERRORS = (OSError, HTTPException, RuntimeError)
+READING_ERRORS = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
+"""What reading a file that holds something else raises."""
+LOADING_ERRORS = (*READING_ERRORS, LookupError, TypeError, AttributeError)
+"""What reading a state dict of another network, and loading it, raises."""
 
 
 def torch_hub_folder() -> Path:

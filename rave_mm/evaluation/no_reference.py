@@ -14,7 +14,7 @@ from mmagic.evaluation.metrics.niqe import niqe
 from mmagic.registry import METRICS
 from torch import Tensor
 
-from rave_mm.evaluation.metric_weights import find_metric_weights
+from rave_mm.evaluation.metric_weights import LOADING_ERRORS, find_metric_weights
 from rave_mm.evaluation.photo_metric import NotComputableError, PhotoMetric
 from rave_mm.evaluation.pictures import hwc, unit_range
 
@@ -121,6 +121,11 @@ class PhotoMUSIQ(PhotoMetric):
             raise NotComputableError(
                 f"the package pyiqa is installed and does not import ({error})",
                 "Install the version of requirements/metrics.txt",
+            ) from error
+        except LOADING_ERRORS as error:
+            raise NotComputableError(
+                f"{self.weights} holds no weights of MUSIQ ({type(error).__name__})",
+                f"Delete it and fetch {MUSIQ_WEIGHTS} again",
             ) from error
         finally:
             # pyiqa sets both for the whole process.

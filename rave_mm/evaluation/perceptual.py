@@ -1,7 +1,6 @@
 """LPIPS and FID: how close pictures are to their ground truth in the features of a network."""
 
 import functools
-import pickle
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,12 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import functional as vision
 
-from rave_mm.evaluation.metric_weights import find_metric_weights, torch_hub_folder
+from rave_mm.evaluation.metric_weights import (
+    LOADING_ERRORS,
+    READING_ERRORS,
+    find_metric_weights,
+    torch_hub_folder,
+)
 from rave_mm.evaluation.photo_metric import NotComputableError, PhotoMetric
 from rave_mm.evaluation.pictures import hwc_8_bit, round_to_8_bits
 
@@ -33,8 +37,6 @@ SCRIPT_SHORT_SIDE = 1024
 _SOURCE = "https://download.pytorch.org/models/"
 _LEAST_SIDE = 32
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-# What reading a file that holds something else raises.
-_READING_ERRORS = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
 
 
 @METRICS.register_module()
@@ -129,7 +131,7 @@ def load_lpips(backbone: str, weights: Path) -> torch.nn.Module:
             key: state["features." + key.partition(".")[2]] for key in network.net.state_dict()
         }
         network.net.load_state_dict(wanted)
-    except (*_READING_ERRORS, LookupError, TypeError) as error:
+    except LOADING_ERRORS as error:
         raise NotComputableError(
             f"{weights} holds no weights of {backbone} ({type(error).__name__})",
             f"Delete it and fetch {_SOURCE + BACKBONES[backbone]} again",
@@ -178,7 +180,7 @@ class PhotoFID(PhotoMetric):
         assert self.weights is not None
         try:
             self.network = torch.jit.load(str(self.weights), map_location=device).eval()
-        except _READING_ERRORS as error:
+        except READING_ERRORS as error:
             raise NotComputableError(
                 f"{self.weights} is no TorchScript network ({type(error).__name__})",
                 f"Delete it and fetch {TERO_INCEPTION_URL} again",

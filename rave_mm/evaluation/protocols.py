@@ -41,7 +41,8 @@ def choose_metrics(
             pictures scaled to its mean.
 
     Raises:
-        ValueError: A name that the protocol does not have.
+        ValueError: A name that the protocol does not have; or ``gt_mean``, and none of the metrics
+            has a figure of pictures scaled so.
     """
     usual = list(protocol.test_evaluator.metrics)
     configs = {_name(config): config for config in [*usual, *protocol.on_request]}
@@ -56,6 +57,12 @@ def choose_metrics(
         # FID knows the ground truth, but is not of pairs.
         scaled = [config for config in chosen if _build(config).needs_truth]
         scaled = [config for config in scaled if _build(config).per_photo]
+        if not scaled:
+            raise ValueError(
+                f"--gt-mean: got {', '.join(map(_name, chosen))}, expected a metric that compares "
+                "each photo with its ground truth. Leave --gt-mean out, or ask for one, as "
+                "--metrics PSNR SSIM LPIPS"
+            )
         chosen += [{**config, "gt_mean": True} for config in scaled]
     return chosen
 

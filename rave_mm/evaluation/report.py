@@ -45,6 +45,8 @@ def build_report(
 
 
 def _order(count: int, shown: int, leading: str | None) -> str:
+    if not shown:
+        return f"None of the {count} photos is shown, since no figure could be computed."
     by = f"by gain in {leading}, the least gain first" if leading else "by name"
     if shown < count:
         half = shown // 2

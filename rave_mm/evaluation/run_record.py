@@ -62,6 +62,7 @@ class RecordTest(Hook):
         self.outcome: TestOutcome | None = None
         self.not_computed: dict[str, NotComputableError] = {}
         self._files: PhotoFiles | None = None
+        self._paths: list[str] = []
         self._showcase = Showcase(EACH_END)
         self._started = 0.0
 
@@ -69,6 +70,7 @@ class RecordTest(Hook):
         """Drop what cannot be computed, before the checkpoint is loaded."""
         evaluator, dataset = runner.test_loop.evaluators[0], runner.test_loop.dataloaders[0].dataset
         items = [dataset.get_data_info(index) for index in range(len(dataset))]
+        self._paths = [str(item["img_path"]) for item in items]
         has_truth = all("gt_path" in item for item in items)
         if not has_truth:
             _expect_no_truth(runner)
@@ -132,7 +134,8 @@ class RecordTest(Hook):
             metric.name: round(sum(spent[metric.name] for _, spent in parts), 3)
             for metric in computed
         }
-        paths = sorted({path for metric in computed for path in metric.photos})
+        # Without a metric MMagic's loop runs no photo, and each still has its line.
+        paths = sorted({p for metric in computed for p in metric.photos} or self._paths)
         names = short_names(paths)
         self.outcome = TestOutcome(
             protocol=self.protocol,

@@ -85,6 +85,24 @@ def test_musiq_is_given_rgb_in_unit_range(
     assert metric.name == "MUSIQ-koniq"
 
 
+@pytest.mark.parametrize("raised", [RuntimeError, EOFError, KeyError, AttributeError])
+def test_damaged_weights_of_musiq_are_told(
+    raised: type[Exception],
+    pyiqa: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def create_metric(name: str, **settings: object) -> nn.Module:
+        raise raised("Error(s) in loading state_dict")
+
+    monkeypatch.setattr(pyiqa, "create_metric", create_metric)
+    monkeypatch.setenv("RAVE_MM_WEIGHTS", str(tmp_path))
+    (tmp_path / MUSIQ_WEIGHTS.rpartition("/")[2]).touch()
+    with pytest.raises(NotComputableError, match="holds no weights of MUSIQ") as told:
+        PhotoMUSIQ().start(torch.device("cpu"))
+    assert told.value.remedy == f"Delete it and fetch {MUSIQ_WEIGHTS} again"
+
+
 def test_what_musiq_lacks_is_told(
     pyiqa: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,11 @@ def test_scaled_to_the_mean_only_on_request_and_by_name() -> None:
     ]
 
 
+def test_scaling_that_would_change_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="--gt-mean: got FID, NIQE-gray, MUSIQ-koniq, expected a"):
+        names("standard", "FID", "NIQE", "MUSIQ", gt_mean=True)
+
+
 def test_unknown_names_are_told() -> None:
     with pytest.raises(ValueError, match="protocol: got 'paper', expected one of standard, rave-"):
         read_protocol("paper")

@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
+from torchvision.models import squeezenet1_1
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.evaluation.perceptual import BACKBONES
 from rave_mm.evaluation.protocols import PROTOCOLS
 from rave_mm.evaluation.run_record import short_names
 from rave_mm.image_files import read_photo, write_photo
@@ -128,8 +130,7 @@ def test_what_cannot_be_computed_is_told_and_the_rest_is(
     for folder in ("resize_input", "resize_gt"):
         shutil.copy(*(work / f"data/demo/test/{folder}/{name}.png" for name in ("a", "z")))
     arguments = ("--protocol", "rave-paper", "--gt-mean", "--work-dir", "run")
-    options = ("--cfg-options", "test_metrics=None")
-    assert run(monkeypatch, CONFIG, "weights.pth", *arguments, *options) == 3
+    assert run(monkeypatch, CONFIG, "weights.pth", *arguments) == 3
     record, lines = read(work / "run")
     assert record["protocol"] == "rave-paper"
     gray = ("PSNR-swapped-gray", "SSIM-swapped-gray-uniform7")
@@ -159,9 +160,22 @@ def test_photos_without_ground_truth(work: Path, monkeypatch: pytest.MonkeyPatch
     assert "Cannot find key" not in log
     assert len(list((work / "run").glob("*/vis_data/vis_image/*.png"))) == 3
 
+    named = ("--protocol", "clip-lit-paper", "--work-dir", "named")
+    assert run(monkeypatch, *arguments, *named) == 3
+    record, _ = read(work / "named")
+    without_truth = ("PSNR-RGB-8bit", "SSIM-RGB-8bit", "LPIPS-alex-8bit")
+    assert list(record["not_computed"]) == [*without_truth, "MUSIQ-koniq-8bit"]
+    reasons = [record["not_computed"][name]["reason"] for name in without_truth]
+    assert reasons == ["there is no ground truth"] * 3
+
     assert run(monkeypatch, *arguments, "--work-dir", "none", "--metrics", "PSNR", "FID") == 3
     record, lines = read(work / "none")
-    assert record["figures"] == {} and lines == []
+    assert record["figures"] == {} and record["photos"]["count"] == 3
+    assert lines == [{"name": name} for name in ("a.png", "b.png", "c.png")]
+    log = next((work / "none").glob("*/*.log")).read_text()
+    assert "protocol standard, 3 photos" in log
+    page = (work / "none/report.html").read_text()
+    assert "None of the 3 photos is shown, since no figure could be computed." in page
     assert record["not_computed"]["PSNR-RGB"]["reason"] == "there is no ground truth"
 
 
@@ -193,10 +207,14 @@ def test_names_of_photos() -> None:
 @pytest.mark.slow
 def test_two_processes_give_the_same_figures(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three photos for two processes: the sampler gives one of them twice."""
+    (work / "RAVE_MM_WEIGHTS").mkdir()
+    backbone = squeezenet1_1(weights=None).state_dict()  # seeded, and quicker than alex
+    torch.save(backbone, work / "RAVE_MM_WEIGHTS" / BACKBONES["squeeze"])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = [CONFIG, "weights.pth", "--metrics", "PSNR", "SSIM", "NIQE", "--gt-mean"]
+    arguments = [CONFIG, "weights.pth", "--gt-mean"]
+    arguments += ["--metrics", "PSNR", "SSIM", "NIQE", "LPIPS-squeeze"]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["--master-port", str(port), str(TOOL), *arguments, "--launcher", "pytorch"]
     settings = {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
@@ -211,7 +229,8 @@ def test_two_processes_give_the_same_figures(work: Path, monkeypatch: pytest.Mon
     assert run(monkeypatch, *arguments, "--work-dir", "one") == 0
     (one, lines_one), (two, lines_two) = read(work / "one"), read(work / "two")
     assert (one["processes"], two["processes"]) == (1, 2)
-    assert one["figures"] == two["figures"] and len(one["figures"]) == 5
+    assert one["figures"] == two["figures"] and len(one["figures"]) == 7
+    assert one["figures"]["LPIPS-squeeze"]["result"] > 0
     assert lines_one == lines_two and one["photos"] == two["photos"]
     pages = [(work / name / "report.html").read_text() for name in ("one", "two")]
     photos = [page.partition("<h2>Photos")[2].partition("<h2>What")[0] for page in pages]
