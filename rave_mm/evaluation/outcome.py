@@ -4,13 +4,13 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rave_mm.evaluation.report import build_report
-from rave_mm.evaluation.showcase import Showcase
+from rave_mm.evaluation.showcase import Shown
 from rave_mm.whole_files import write_whole
 
 _DIGITS = 6
@@ -80,7 +80,7 @@ class TestOutcome:
 def write_outcome(
     folder: Path,
     outcome: TestOutcome,
-    showcase: Showcase,
+    shown: Sequence[Shown],
     leading: str | None,
     names: Mapping[str, str],
 ) -> None:
@@ -89,14 +89,14 @@ def write_outcome(
     Args:
         folder: Where to.
         outcome: What was found.
-        showcase: Photos to show.
+        shown: Photos to show, by rising gain.
         leading: The metric whose gain they are sorted by, or None.
         names: The name of each photo, by its path.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "report.json", to_json(json_record(outcome)))
     write_whole(folder / "photos.csv", csv_table(outcome))
-    write_whole(folder / "report.html", build_report(outcome, showcase.shown, leading, names))
+    write_whole(folder / "report.html", build_report(outcome, shown, leading, names))
 
 
 def json_record(outcome: TestOutcome) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 import base64
 import html
+import io
 import math
 from collections.abc import Mapping, Sequence
 from string import Template
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from rave_mm.evaluation.report_page import PAGE
 from rave_mm.evaluation.showcase import Shown
 
 if TYPE_CHECKING:
-    from rave_mm.evaluation.outcome import TestOutcome
+    from rave_mm.evaluation.outcome import PhotoRow, TestOutcome
 
 _BINS = 20
 _WIDTH, _HEIGHT, _FOOT = 320, 120, 18
@@ -27,30 +30,28 @@ def build_report(
 
     Args:
         outcome: What was found.
-        shown: Photos, by rising gain.
+        shown: All photos, by rising gain; none where no figure could be computed.
         leading: The metric whose gain that is, or None.
         names: The name of each photo, by its path.
     """
     title = f"Test of {len(outcome.rows)} photos, protocol {outcome.protocol}"
     metrics = outcome.rows[0].figures if outcome.rows else ()
+    rows = {row.name: row for row in outcome.rows}
     return Template(PAGE).substitute(
         title=html.escape(title),
         figures=_figures(outcome),
         not_computed=_not_computed(outcome),
         distributions="".join(_distribution(outcome, metric) for metric in metrics),
-        order=html.escape(_order(len(outcome.rows), len(shown), leading)),
-        photos="".join(_photo(outcome, photo, names[photo.path]) for photo in shown),
+        order=html.escape(_order(len(outcome.rows), bool(shown), leading)),
+        photos="".join(_photo(rows[names[photo.path]], photo) for photo in shown),
         facts=_facts(outcome),
     )
 
 
-def _order(count: int, shown: int, leading: str | None) -> str:
+def _order(count: int, shown: bool, leading: str | None) -> str:
     if not shown:
         return f"None of the {count} photos is shown, since no figure could be computed."
     by = f"by gain in {leading}, the least gain first" if leading else "by name"
-    if shown < count:
-        half = shown // 2
-        return f"{shown} of {count} photos, sorted {by}: the {half} worst, then the {half} best."
     return f"All {count} photos, sorted {by}."
 
 
@@ -127,8 +128,7 @@ def _finite(values: Sequence[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
-def _photo(outcome: "TestOutcome", photo: Shown, name: str) -> str:
-    row = next(row for row in outcome.rows if row.name == name)
+def _photo(row: "PhotoRow", photo: Shown) -> str:
     cells = []
     for metric, found in row.figures.items():
         told = (
@@ -137,19 +137,26 @@ def _photo(outcome: "TestOutcome", photo: Shown, name: str) -> str:
             else (f"{_number(found[1])} → {_number(found[0])} ({_number(found[2], signed=True)})")
         )
         cells.append(f"<dt>{html.escape(metric)}</dt><dd>{told}</dd>")
-    shown = html.escape(name)
+    shown = html.escape(row.name)
     return (
         f"<figure class=photo><figcaption>{shown}</figcaption><div class=pair>"
-        f'<img alt="{shown} after" src="{_data_uri(photo.after)}">'
-        f'<img class=before alt="{shown} before" src="{_data_uri(photo.before)}"></div>'
+        f'<img alt="{shown} after" {_picture(photo.after)}>'
+        f'<img class=before alt="{shown} before" {_picture(photo.before)}></div>'
         f"<label>before <input type=range min=0 max=100 value=50 "
         f'aria-label="{shown}: how much of it is shown as it was before"> after</label>'
         f"<dl>{''.join(cells)}</dl></figure>"
     )
 
 
-def _data_uri(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+def _picture(jpeg: bytes) -> str:
+    """What an image element says of a picture that is decoded when it comes into view."""
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        width, height = picture.size
+    data = base64.b64encode(jpeg).decode()
+    return (
+        f'width={width} height={height} loading=lazy decoding=async src="data:image/jpeg;base64,'
+        f'{data}"'
+    )
 
 
 def _facts(outcome: "TestOutcome") -> str:

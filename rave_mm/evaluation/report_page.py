@@ -22,6 +22,7 @@ th[scope=row], td:last-child { text-align: left; }
 .distributions { display: grid; gap: 1rem; }
 .distributions { grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); }
 figure { margin: 0 0 1.5rem; }
+.photo { contain-intrinsic-size: auto 40rem; content-visibility: auto; }
 figcaption { font-weight: bold; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; font-size: 11px; }
 svg text { fill: currentColor; }
@@ -52,7 +53,7 @@ $not_computed
 <p><span class="key input">input</span> &nbsp; <span class="key result">result</span></p>
 <div class="distributions">$distributions</div>
 <h2>Photos</h2>
-<p>$order photos.csv has the figures of all. Move a slider, or use the arrow keys, to see a photo
+<p>$order Move a slider, or use the arrow keys, to see a photo
 before and after; figures are of input → result (gain).</p>
 $photos
 <h2>What it is of</h2>

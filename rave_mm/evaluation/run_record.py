@@ -27,10 +27,7 @@ from rave_mm.evaluation.provenance import (
     look_at_files,
     versions,
 )
-from rave_mm.evaluation.showcase import Showcase, Shown, gain, jpeg, sortable_gain
-
-EACH_END = 30
-"""How many photos of the least gain, and of the most, the HTML report shows."""
+from rave_mm.evaluation.showcase import Shown, gain, jpeg, long_side, merged, sortable_gain
 
 
 class RecordTest(Hook):
@@ -63,7 +60,7 @@ class RecordTest(Hook):
         self.not_computed: dict[str, NotComputableError] = {}
         self._files: PhotoFiles | None = None
         self._paths: list[str] = []
-        self._showcase = Showcase(EACH_END)
+        self._shown: list[Shown] = []
         self._started = 0.0
 
     def before_run(self, runner: Runner) -> None:
@@ -101,19 +98,18 @@ class RecordTest(Hook):
         data_batch: Any = None,
         outputs: Sequence[Any] | None = None,
     ) -> None:
-        """Keep the pictures of the photos that gain least and most so far."""
+        """Keep small pictures of the photos before and after."""
         outputs = outputs or ()
         leading = next((m for m in runner.test_loop.evaluators[0].metrics if m.per_photo), None)
         measured = leading.results[-len(outputs) :] if leading else [None] * len(outputs)
+        side = long_side(len(self._paths))
         for sample, found in zip(outputs, measured, strict=True):
             value = 0.0
             if leading and found:
                 gained = _gains(leading, found[1])
                 value = sortable_gain(gained[2] if gained else None)
-            path = str(sample.img_path)
-            if self._showcase.wants(value, path):
-                before, after = jpeg(sample.input), jpeg(sample.output.pred_img)
-                self._showcase.add(Shown(value, path, before, after))
+            before, after = jpeg(sample.input, side), jpeg(sample.output.pred_img, side)
+            self._shown.append(Shown(value, str(sample.img_path), before, after))
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Gather from all processes, and write."""
@@ -125,11 +121,11 @@ class RecordTest(Hook):
                     f"{metric.name} was not computed: {metric.problem}", "current", logging.WARNING
                 )
         parts = all_gather_object(
-            (self._showcase, {metric.name: metric.seconds for metric in computed})
+            (self._shown, {metric.name: metric.seconds for metric in computed})
         )
         if not is_main_process():
             return
-        showcase = Showcase.merged([part for part, _ in parts], EACH_END)
+        shown = merged(part for part, _ in parts)
         seconds = {
             metric.name: round(sum(spent[metric.name] for _, spent in parts), 3)
             for metric in computed
@@ -148,7 +144,7 @@ class RecordTest(Hook):
             facts=self._facts(runner, computed, seconds),
         )
         leading = next((metric.name for metric in computed if metric.per_photo), None)
-        write_outcome(Path(runner.work_dir), self.outcome, showcase, leading, names)
+        write_outcome(Path(runner.work_dir), self.outcome, shown, leading, names)
 
     def _facts(
         self, runner: Runner, computed: Sequence[PhotoMetric], seconds: dict[str, float]

@@ -1,9 +1,8 @@
-"""Pictures for a report: those with the least and the most gain, kept while a test runs."""
+"""Pictures for a report: small ones of every photo, kept while a test runs."""
 
-import bisect
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -12,7 +11,10 @@ from torch import Tensor
 from rave_mm.evaluation.pictures import hwc_8_bit, rgb_pictures
 
 LONG_SIDE = 800
-_QUALITY = 85
+"""How long a picture is at most."""
+_LEAST_LONG_SIDE = 160
+_PIXELS = 368 * 512**2
+_QUALITY = 75
 
 
 @dataclass(frozen=True, order=True)
@@ -25,38 +27,18 @@ class Shown:
     after: bytes = field(compare=False, repr=False)
 
 
-class Showcase:
-    """Keeps so many photos of the least gain and so many of the most, and forgets the others.
+def merged(parts: Iterable[Sequence[Shown]]) -> list[Shown]:
+    """What several processes show, by rising gain; a photo that two of them had is there once."""
+    return sorted({photo.path: photo for part in parts for photo in part}.values())
 
-    Args:
-        each: How many at either end.
 
-    Attributes:
-        shown: What is kept, by rising gain.
+def long_side(count: int) -> int:
+    """How long a picture in a report of so many photos may be.
+
+    It falls with the root of the count, so that a report of many photos is not larger than one of
+    BAID's 368, whose pictures are of 512 pixels: 35 MB, which a browser opens.
     """
-
-    def __init__(self, each: int = 30) -> None:
-        self.each = each
-        self.shown: list[Shown] = []
-
-    def wants(self, gain: float, path: str) -> bool:
-        """Whether a photo of this gain would be kept."""
-        place = bisect.bisect(self.shown, Shown(gain, path, b"", b""))
-        return len(self.shown) < 2 * self.each or place != self.each
-
-    def add(self, photo: Shown) -> None:
-        """Keep a photo, if it is wanted."""
-        bisect.insort(self.shown, photo)
-        if len(self.shown) > 2 * self.each:
-            del self.shown[self.each]
-
-    @classmethod
-    def merged(cls, parts: Iterable["Showcase"], each: int) -> "Showcase":
-        """One of several, of which some may hold the same photo."""
-        whole = cls(each)
-        for photo in {photo.path: photo for part in parts for photo in part.shown}.values():
-            whole.add(photo)
-        return whole
+    return max(_LEAST_LONG_SIDE, min(LONG_SIDE, math.isqrt(_PIXELS // max(count, 1))))
 
 
 def gain(result: float, photo: float, higher_is_better: bool) -> float:
@@ -75,7 +57,7 @@ def sortable_gain(value: float | None) -> float:
 
 
 def jpeg(picture: Tensor, long_side: int = LONG_SIDE) -> bytes:
-    """MMagic's picture, (3, H, W) BGR in [0, 255], as a JPEG file of at most so many pixels."""
+    """MMagic's picture, (3, H, W) BGR in [0, 255], as a JPEG file of at most so long a side."""
     photo = Image.fromarray(hwc_8_bit(rgb_pictures([picture])[0]))
     photo.thumbnail((long_side, long_side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -24,7 +24,7 @@ from rave_mm.evaluation.outcome import (
     write_outcome,
 )
 from rave_mm.evaluation.report import build_report, histogram
-from rave_mm.evaluation.showcase import Showcase, Shown, jpeg
+from rave_mm.evaluation.showcase import Shown, jpeg
 
 NASTY = "<b onload=\"x\">&'photo'.jpg"
 VOID = {"meta", "link", "img", "input", "rect"}
@@ -119,10 +119,25 @@ def test_names_are_escaped_and_sliders_labelled(text: str) -> None:
     assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
 
 
-def test_a_part_of_many_photos_is_said_to_be_one(outcome: TestOutcome, shown: list[Shown]) -> None:
-    names = {photo.path: photo.path.removeprefix("/photos/") for photo in shown}
-    page = build_report(outcome, shown[:2], "PSNR-RGB", names)
-    assert "2 of 3 photos, sorted by gain in PSNR-RGB, the least gain first: the 1 worst" in page
+def test_every_photo_of_many_has_a_slider() -> None:
+    """As many as BAID has."""
+    names = [f"{index:03}.jpg" for index in range(368)]
+    rows = [
+        PhotoRow(name, {"PSNR-RGB": (20.0 + i, 20.0, float(i))}) for i, name in enumerate(names)
+    ]
+    picture = jpeg(torch.full((3, 20, 30), 90.0))
+    shown = [Shown(float(i), name, picture, picture) for i, name in enumerate(names)]
+    many = TestOutcome("standard", {}, {}, rows)
+    page = Page(build_report(many, shown, "PSNR-RGB", dict(zip(names, names, strict=True))))
+    assert len(page.all("input")) == 368 and "All 368 photos, sorted by gain" in page.text
+    pictures = page.all("img")
+    assert [picture["alt"] for picture in pictures[::2]] == [f"{name} after" for name in names]
+    for picture in pictures:
+        assert (picture["loading"], picture["decoding"]) == ("lazy", "async")
+        assert (picture["width"], picture["height"]) == ("30", "20")
+
+
+def test_a_test_of_nothing_is_told() -> None:
     none = TestOutcome("standard", {}, {}, [])
     assert "Every figure that was asked for was computed" in build_report(none, [], None, {})
 
@@ -200,10 +215,8 @@ def test_in_a_browser(text: str, tmp_path: Path) -> None:
 
 
 def test_files_are_written_whole(outcome: TestOutcome, shown: list[Shown], tmp_path: Path) -> None:
-    showcase = Showcase(3)
-    showcase.shown = shown
     names = {photo.path: photo.path.removeprefix("/photos/") for photo in shown}
-    write_outcome(tmp_path / "run", outcome, showcase, "PSNR-RGB", names)
+    write_outcome(tmp_path / "run", outcome, shown, "PSNR-RGB", names)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "photos.csv",
         "report.html",

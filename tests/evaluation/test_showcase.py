@@ -1,39 +1,28 @@
-"""The photos of the least and of the most gain are kept, whatever their order and process."""
+"""Every photo is shown once, worst first, in pictures that get smaller where there are many."""
 
 import io
 import math
-import random
 
 import numpy as np
 import torch
 from PIL import Image
 
-from rave_mm.evaluation.showcase import Showcase, Shown, gain, jpeg, sortable_gain
+from rave_mm.evaluation.showcase import Shown, gain, jpeg, long_side, merged, sortable_gain
 
 
-def fill(gains: list[float], each: int) -> Showcase:
-    showcase = Showcase(each)
-    for index, value in enumerate(gains):
-        path = f"{value:09.3f}"
-        if showcase.wants(value, path):
-            showcase.add(Shown(value, path, b"before", b"after"))
-        assert len(showcase.shown) <= 2 * each, index
-    return showcase
+def shown(value: float, path: str) -> Shown:
+    return Shown(value, path, b"before", b"after")
 
 
-def test_both_ends_are_kept() -> None:
-    gains = [float(value) for value in range(40)]
-    random.Random(0).shuffle(gains)
-    ends = [0.0, 1, 2, 37, 38, 39]
-    assert [photo.gain for photo in fill(gains, 3).shown] == ends
-    parts = [fill(gains[0::2], 3), fill(gains[1::2] + gains[:1], 3)]
-    assert [photo.gain for photo in Showcase.merged(parts, 3).shown] == ends
-    assert not fill(gains, 3).wants(20.0, "x") and fill(gains, 3).wants(-1.0, "x")
+def test_photos_of_several_processes_are_sorted_and_there_once() -> None:
+    parts = [[shown(2.0, "b"), shown(-1.0, "c")], [shown(2.0, "a"), shown(2.0, "b")]]
+    assert [photo.path for photo in merged(parts)] == ["c", "a", "b"]
 
 
-def test_a_photo_is_shown_once() -> None:
-    part = fill([1.0, 2.0], 3)
-    assert [p.gain for p in Showcase.merged([part, fill([2.0], 3)], 3).shown] == [1, 2]
+def test_many_photos_are_shown_smaller() -> None:
+    """So that a report of thousands is not larger than one of BAID's 368."""
+    assert [long_side(count) for count in (0, 1, 150, 368, 1472)] == [800, 800, 800, 512, 256]
+    assert long_side(100_000) == 160
 
 
 def test_gain_is_above_zero_where_it_is_better() -> None:
