@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mmagic.registry import DATASETS
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 from PIL import Image
 
 from rave_mm.datasets.transforms import LoadPhoto
@@ -33,9 +34,10 @@ def draws(dataset, times=1):
 
 
 def test_its_length_is_the_number_of_backlit_photos(root):
-    dataset = DATASETS.build(
-        {"type": "UnpairedPhotos", "backlit": "backlit", "well_lit": "div2k", "data_root": root}
-    )
+    with DefaultScope.overwrite_default_scope("mmagic"):
+        dataset = DATASETS.build(
+            {"type": "UnpairedPhotos", "backlit": "backlit", "well_lit": "div2k", "data_root": root}
+        )
     assert [Path(dataset[i]["img_path"]).name for i in range(len(dataset))] == [
         "a.jpg", "b.PNG", "well-lit.png"
     ]  # fmt: skip
