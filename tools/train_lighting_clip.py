@@ -27,8 +27,9 @@ from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.lighting_report import CLASSES, lighting_report
-from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
-from rave_mm.image_files import list_photos, read_photo
+from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, LEVELS, lesson
+from rave_mm.image_files import read_photo
+from rave_mm.photo_folders import list_photos
 from rave_mm.whole_files import replacing, write_whole
 
 IMAGE_SIZE = 96
@@ -65,6 +66,11 @@ GROUPS = [
     *([CAPTIONS.index(harm)] for harm in HARMS),
 ]
 """What a picture can be said to be: a class of light or a harm, as captions. Others are apart."""
+QUALITY = torch.zeros(len(CAPTIONS))
+"""How good the light of a caption is: 1 well-lit, 0.5 after the first level below it, 0 a harm."""
+QUALITY[: len(LEVELS) ** 2] = torch.tensor(
+    [1 / (1 + (abs(front) + abs(back)) / 1.4) for front in LEVELS for back in LEVELS]
+)
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
@@ -79,7 +85,7 @@ class Stage:
 
 
 #: First light, on as many scenes as there is time for; then what tells two lights of a scene apart.
-STAGES = (Stage(3000, 1.5e-3, pairs=False), Stage(1000, 5e-4, pairs=True))
+STAGES = (Stage(3000, 1.5e-3, pairs=False), Stage(2000, 5e-4, pairs=True))
 
 
 class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
@@ -169,18 +175,19 @@ def favours_of(seen: Tensor) -> Tensor:
     return grouped.log()
 
 
-def guide_loss(scores: Tensor, well_lit: Tensor, margin: float) -> Tensor:
+def guide_loss(scores: Tensor, quality: Tensor, margin: float) -> Tensor:
     """How far pairs are from the order in which a guide must see them.
 
     Of a pair, the picture that is better lit must score higher, by `margin` times what it is better
-    lit by. So no harm to a photo looks like a better light, whatever the photo shows.
+    lit by. So no harm to a photo looks like a better light, whatever the photo shows, and neither
+    does a backlit photo that is dimmed where it is bright.
 
     Args:
         scores: (N,) of pictures 0 and 1, which are a pair, 2 and 3, ...
-        well_lit: (N,) share of "a well-lit photo" in their labels, 0 to 1.
-        margin: for a picture that is well-lit and one that is not at all.
+        quality: (N,) how well they are lit, 0 to 1, see :data:`QUALITY`.
+        margin: for a picture that is well-lit and one that is harmed beyond recognition.
     """
-    difference = well_lit[0::2] - well_lit[1::2]
+    difference = quality[0::2] - quality[1::2]
     ahead = difference.sign() * (scores[0::2] - scores[1::2])
     return torch.relu(margin * difference.abs() - ahead).mean()
 
@@ -254,9 +261,9 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
         favours = favours_of(seen)
         loss = contrastive_loss(images, captions, texts, labels, contents, drawn, favours)
         if stage.pairs:
-            vector, well_lit = residual(images, labels), labels[:, WELL_LIT]
-            loss = loss + 5 * guide_loss(images @ captions[WELL_LIT], well_lit, margin=0.3)
-            loss = loss + 5 * guide_loss(images @ vector, well_lit, margin=0.15)
+            vector, quality = residual(images, labels), labels @ QUALITY
+            loss = loss + 5 * guide_loss(images @ captions[WELL_LIT], quality, margin=0.3)
+            loss = loss + 5 * guide_loss(images @ vector, quality, margin=0.15)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"
