@@ -15,7 +15,7 @@ from rave_mm.clip.photo_embeddings import embed_photos
 from rave_mm.clip.vocabulary import embed_phrases
 from rave_mm.direction.clouds import choose_photos
 from rave_mm.functional import residual_vector, target_along
-from rave_mm.image_files import list_photos
+from rave_mm.photo_folders import list_photos
 from rave_mm.residual import ResidualVector, residual_from_folders
 
 

@@ -28,14 +28,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from rave_mm.datasets import synthetic_backlight as backlight
-from rave_mm.image_files import (
-    UnreadablePhotoError,
-    list_photos,
-    pair_by_stem,
-    read_photo,
-    read_photo_8_bit,
-    write_photo,
-)
+from rave_mm.image_files import UnreadablePhotoError, read_photo, read_photo_8_bit, write_photo
+from rave_mm.photo_folders import list_photos, pair_by_stem
 
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 DEMO_FOLDERS = {
@@ -143,7 +137,7 @@ def check(backlit: Path, well_lit: Path, unpaired: bool = False) -> str:
 
     Raises:
         PreparationError: Photographs cannot be read; names them.
-        FileNotFoundError, ValueError: As :func:`rave_mm.image_files.pair_by_stem`.
+        FileNotFoundError, ValueError: As :func:`rave_mm.photo_folders.pair_by_stem`.
     """
     if unpaired:
         photos = [list_photos(backlit), list_photos(well_lit)]

@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from rave_mm.image_files import (
-    PHOTO_EXTENSIONS,
     UnreadablePhotoError,
     decode_photo,
     decoding,
@@ -23,6 +22,7 @@ from rave_mm.image_files import (
     stored_bits,
 )
 from rave_mm.inference.png_tiff_writers import write_deep_png, write_tiff
+from rave_mm.photo_folders import PHOTO_EXTENSIONS
 from rave_mm.whole_files import replacing
 
 HEIC_EXTENSIONS = (".heic", ".heif")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from rave_mm.datasets.backlit_pairs import BacklitPairs
-from rave_mm.image_files import list_photos, read_photo, write_photo
+from rave_mm.image_files import read_photo, write_photo
+from rave_mm.photo_folders import list_photos
 
 TOOL = Path(__file__).parents[2] / "tools" / "prepare_data.py"
 
