@@ -162,7 +162,7 @@ class PhotoFID(PhotoMetric):
     the network takes.
     """
 
-    metric = "FID"
+    metric = "FID-inception2015"
     higher_is_better = False
     needs_truth = True
     per_photo = False

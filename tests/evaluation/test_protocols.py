@@ -29,7 +29,7 @@ def test_protocols_have_their_metrics() -> None:
     assert names("standard", "all")[3:] == [
         "LPIPS-vgg",
         "LPIPS-squeeze",
-        "FID",
+        "FID-inception2015",
         "NIQE-gray",
         "MUSIQ-koniq",
     ]
@@ -43,7 +43,7 @@ def test_no_two_protocols_share_a_name_for_different_figures() -> None:
 def test_metrics_are_chosen_by_name_or_its_beginning() -> None:
     assert names("standard", "SSIM", "PSNR", "SSIM-RGB") == ["SSIM-RGB", "PSNR-RGB"]
     assert names("standard", "LPIPS") == ["LPIPS-alex"]
-    assert names("standard", "LPIPS-squeeze", "FID") == ["LPIPS-squeeze", "FID"]
+    assert names("standard", "LPIPS-squeeze", "FID") == ["LPIPS-squeeze", "FID-inception2015"]
     assert names("rave-paper", "PSNR", "LPIPS-alex")[0] == "PSNR-swapped-gray"
 
 
@@ -51,14 +51,14 @@ def test_scaled_to_the_mean_only_on_request_and_by_name() -> None:
     assert not any("GTmean" in name for p in PROTOCOLS for name in names(p, "all"))
     assert names("standard", "PSNR", "FID", "NIQE", gt_mean=True) == [
         "PSNR-RGB",
-        "FID",
+        "FID-inception2015",
         "NIQE-gray",
         "PSNR-RGB-GTmean",
     ]
 
 
 def test_scaling_that_would_change_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="--gt-mean: got FID, NIQE-gray, MUSIQ-koniq, expected a"):
+    with pytest.raises(ValueError, match="--gt-mean: got FID-inception2015, NIQE-gray, "):
         names("standard", "FID", "NIQE", "MUSIQ", gt_mean=True)
 
 
