@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 
 from rave_mm import config_path
 from rave_mm.clip.weights import BUNDLED_FOLDER
-from rave_mm.whole_files import write_whole
+from rave_mm.whole_files import replacing, write_whole
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -149,7 +149,8 @@ def contact_sheet(titles: Sequence[str], rows: Sequence[Image.Image], out: Path)
     for row, height in zip(rows, heights, strict=True):
         sheet.paste(row.resize((width, height), Image.Resampling.LANCZOS), (0, top))
         top += height + gap
-    sheet.save(out)
+    with replacing(out) as unfinished:
+        sheet.save(unfinished, "PNG")
 
 
 def table(summary: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from PIL import Image
 import rave_mm.register  # noqa: F401 - registers what is built
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
-from rave_mm.whole_files import write_whole
+from rave_mm.whole_files import replacing, write_whole
 
 METHODS = {
     "rave": RAVE,
@@ -108,7 +108,8 @@ def draw_curves(summaries: dict[str, dict[str, Any]], out: Path) -> None:
         axes.plot(x, y, marker="o", label=METHODS[name].title)
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(out, dpi=100)
+    with replacing(out) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=100)
 
 
 def table(summaries: dict[str, dict[str, Any]]) -> str:
