@@ -1,4 +1,4 @@
-"""Measure speed and memory of enhancing: `python tools/benchmark.py --checkpoint FILE`.
+"""Measure speed and memory of enhancing: `python tools/benchmark.py`.
 
 At several sizes, each in three ways: as the published script does it (the whole photo at once),
 in exact tiles, and with --fast. Each measurement has a process of its own. The ratio of times
@@ -28,6 +28,7 @@ from rave_mm.image_files import UnreadablePhotoError  # noqa: E402
 from rave_mm.inference.arithmetic import choose_device  # noqa: E402
 from rave_mm.inference.memory import parse_memory  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
+from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
 from rave_mm.whole_files import replacing  # noqa: E402
 
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -40,7 +41,9 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--checkpoint", required=True, help="path or address (https://...), ours or a published one"
+        "--checkpoint",
+        default=str(BUNDLED_ENHANCER),
+        help="path or address (https://...), ours or a published one (default: the one that ships)",
     )
     parser.add_argument(
         "--megapixels", type=float, nargs="+", default=[0.25, 2, 12, 24, 100], metavar="N"

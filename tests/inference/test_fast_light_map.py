@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from sklearn.linear_model import Ridge
 from torch import Tensor
 
 import rave_mm
@@ -103,6 +104,27 @@ def test_flat_and_uniform_regions_keep_the_light_map() -> None:
     slope, offset = guided_coefficients(torch.rand(1, 1, 9, 12), light_map).split(1, dim=1)
     torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-4)
     torch.testing.assert_close(offset, light_map, rtol=0, atol=1e-4)
+
+
+def test_the_line_is_the_ridge_regression_of_each_box() -> None:
+    """scikit-learn fits each box by itself; lines are then averaged over the boxes of a pixel."""
+    rng = np.random.default_rng(0)
+    guide, light_map = rng.random((2, 6, 7))
+    smoothing = 0.02
+
+    def box(y: int, x: int) -> tuple[slice, slice]:
+        return slice(max(0, y - 1), y + 2), slice(max(0, x - 1), x + 2)
+
+    lines = np.empty((2, 6, 7))
+    for y, x in np.ndindex(6, 7):
+        seen = guide[box(y, x)].reshape(-1, 1)
+        fit = Ridge(alpha=smoothing * len(seen)).fit(seen, light_map[box(y, x)].ravel())
+        lines[:, y, x] = fit.coef_[0], fit.intercept_
+    expected = [lines[(slice(None), *box(y, x))].mean((1, 2)) for y, x in np.ndindex(6, 7)]
+    found = guided_coefficients(
+        torch.from_numpy(guide)[None, None], torch.from_numpy(light_map)[None, None], 1, smoothing
+    )
+    np.testing.assert_allclose(found[0].flatten(1).T, np.array(expected), rtol=1e-9)
 
 
 def test_never_beyond_what_the_network_gave(monkeypatch: pytest.MonkeyPatch) -> None:
