@@ -12,6 +12,7 @@ what is printed.
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from rave_mm.direction.clouds import PhotoClouds, embed_clouds
 from rave_mm.direction.estimators import ESTIMATORS
 from rave_mm.direction.quality import measure_estimators, quality_csv, quality_table
 from rave_mm.direction.reading import read_vector, reading_csv, reading_table
+from rave_mm.image_files import UnreadablePhotoError
 from rave_mm.residual import ResidualVector, residual_from_folders
 from rave_mm.whole_files import write_whole
 
@@ -177,7 +179,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     given = parse(arguments)
-    given.action(given)
+    try:
+        given.action(given)
+    except (OSError, ValueError, UnreadablePhotoError) as error:
+        sys.exit(f"tools/residual.py: {error}")
 
 
 if __name__ == "__main__":

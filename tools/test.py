@@ -20,7 +20,12 @@ from pathlib import Path
 from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 
-from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
+from rave_mm.engine.command_line import (
+    add_run_arguments,
+    build_runner,
+    load_config,
+    mistakes_told,
+)
 
 NOT_COMPUTED = 3
 """The exit status where a figure that was asked for could not be computed."""
@@ -83,7 +88,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse()
-    config = load_config(arguments)
+    with mistakes_told("tools/test.py"):
+        config = load_config(arguments)
     # These import MMagic, which takes a while.
     from rave_mm.evaluation.outcome import to_json
     from rave_mm.evaluation.protocols import choose_metrics, read_protocol
@@ -101,10 +107,11 @@ def main() -> None:
     # loop, and that needs the training photos.
     for part in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         config[part] = None
-    runner = build_runner(config)
     record = RecordTest(name, metrics, arguments.config, arguments.checkpoint)
-    runner.register_hook(record)
-    runner.test()
+    with mistakes_told("tools/test.py"):
+        runner = build_runner(config)
+        runner.register_hook(record)
+        runner.test()
     if is_main_process():
         assert record.outcome is not None
         figures = record.outcome.figures

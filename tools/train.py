@@ -8,7 +8,12 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import find_latest_checkpoint
 
-from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
+from rave_mm.engine.command_line import (
+    add_run_arguments,
+    build_runner,
+    load_config,
+    mistakes_told,
+)
 from rave_mm.engine.dry_run import dry_run
 
 
@@ -66,17 +71,18 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.amp and not torch.cuda.is_available():
         parser.error("--amp needs a GPU; on a CPU, float32 is faster than mixed precision")
-    config = load_config(arguments)
-    if arguments.amp:
-        use_mixed_precision(config)
-    if arguments.dry_run:
-        print(dry_run(config))
-        return
-    beginning = go_on_from_work_dir(config) if arguments.resume else None
-    runner = build_runner(config)
-    if beginning:
-        print_log(beginning, "current")
-    runner.train()
+    with mistakes_told("tools/train.py"):
+        config = load_config(arguments)
+        if arguments.amp:
+            use_mixed_precision(config)
+        if arguments.dry_run:
+            print(dry_run(config))
+            return
+        beginning = go_on_from_work_dir(config) if arguments.resume else None
+        runner = build_runner(config)
+        if beginning:
+            print_log(beginning, "current")
+        runner.train()
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"
         f"  tensorboard --logdir {config.work_dir}",

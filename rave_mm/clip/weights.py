@@ -265,7 +265,7 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP | ImageEncoder,
     if openai is not None:
         built = _build_openai(model, path, openai)
         return built.float().eval(), PreprocessCfg(size=built.visual.image_size)
-    quickgelu = "openai" in pretrained.lower() and not model.endswith("-quickgelu")
+    quickgelu = "openai" in Path(pretrained).name.lower() and not model.endswith("-quickgelu")
     if quickgelu:
         print_log(f"{pretrained} are OpenAI's weights: {model} is built with QuickGELU", "current")
     elif path == Path(pretrained).expanduser() and not model.endswith("-quickgelu"):

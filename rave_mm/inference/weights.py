@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from rave_mm.models.checkpoint_file import read_checkpoint
+from rave_mm.models.checkpoint_file import read_generator_weights
 from rave_mm.models.light_map_unet import LightMapUNet, PaddingMode
-from rave_mm.models.published_checkpoints import UnknownCheckpointError, extract_generator_weights
 
 BUNDLED_ENHANCER = Path(__file__).with_name("bundled_enhancer.pth")
 """The checkpoint that ships, see docs/bundled_enhancer.md."""
@@ -29,9 +28,5 @@ def load_network(checkpoint: str | Path, padding_mode: PaddingMode = "reflect") 
         URLError: The address does not answer.
     """
     network = LightMapUNet(padding_mode)
-    stored = read_checkpoint(checkpoint)
-    try:
-        network.load_state_dict(extract_generator_weights(stored))
-    except UnknownCheckpointError as error:
-        raise UnknownCheckpointError(f"{checkpoint}: {error}") from error
+    network.load_state_dict(read_generator_weights(checkpoint))
     return network.eval().requires_grad_(False)

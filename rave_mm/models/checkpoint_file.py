@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
+from torch import Tensor
 
 from rave_mm.compat import allow_mmengine_checkpoints
-from rave_mm.models.published_checkpoints import UnknownCheckpointError
+from rave_mm.models.published_checkpoints import UnknownCheckpointError, extract_generator_weights
 
 # What PyTorch's reader raises for files that are no checkpoints, whose bytes it takes for commands.
 _UNREADABLE = (
@@ -59,3 +60,24 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Any]:
             f"{str(error).partition(chr(10))[0]}); expected one that tools/train.py wrote, or a "
             "published one of RAVE or CLIP-LIT"
         ) from error
+
+
+def read_generator_weights(checkpoint: str | Path) -> dict[str, Tensor]:
+    """The weights of the network in a checkpoint of any known form, on the CPU.
+
+    Args:
+        checkpoint: As for :func:`read_checkpoint`.
+
+    Returns:
+        State dict of ``LightMapUNet``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UnknownCheckpointError: It is no checkpoint, or of another network; names the file.
+        URLError: The address does not answer.
+    """
+    stored = read_checkpoint(checkpoint)
+    try:
+        return extract_generator_weights(stored)
+    except UnknownCheckpointError as error:
+        raise UnknownCheckpointError(f"{checkpoint}: {error}") from error

@@ -7,7 +7,8 @@ import torch
 from mmengine.config import Config
 
 from rave_mm import config_path
-from rave_mm.engine.command_line import build_runner
+from rave_mm.engine.command_line import build_runner, mistakes_told
+from rave_mm.image_files import UnreadablePhotoError
 from rave_mm.models.published_checkpoints import UnknownCheckpointError
 
 
@@ -42,3 +43,23 @@ def test_a_missing_one_is_told(config: Config) -> None:
     config.load_from = "nowhere.pth"
     with pytest.raises(FileNotFoundError, match=r"no checkpoint nowhere\.pth"):
         build_runner(config)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        FileNotFoundError("night.png is missing"),
+        UnreadablePhotoError("night.png", "is cut"),
+        UnknownCheckpointError("night.png is no checkpoint"),
+    ],
+    ids=lambda mistake: type(mistake).__name__,
+)
+def test_what_a_user_named_wrongly_ends_a_tool_in_a_line(mistake: Exception) -> None:
+    ended = pytest.raises(SystemExit, match=r"^tools/train\.py: .*night\.png")
+    with ended, mistakes_told("tools/train.py"):
+        raise mistake
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    with pytest.raises(KeyError), mistakes_told("tools/train.py"):
+        raise KeyError("type")
