@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.lighting_report import CLASSES, lighting_report
-from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, LEVELS, lesson
+from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
 from rave_mm.image_files import read_photo
 from rave_mm.photo_folders import list_photos
 from rave_mm.whole_files import replacing, write_whole
@@ -66,11 +66,6 @@ GROUPS = [
     *([CAPTIONS.index(harm)] for harm in HARMS),
 ]
 """What a picture can be said to be: a class of light or a harm, as captions. Others are apart."""
-QUALITY = torch.zeros(len(CAPTIONS))
-"""How good the light of a caption is: 1 well-lit, 0.5 after the first level below it, 0 a harm."""
-QUALITY[: len(LEVELS) ** 2] = torch.tensor(
-    [1 / (1 + (abs(front) + abs(back)) / 1.4) for front in LEVELS for back in LEVELS]
-)
 PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
@@ -82,10 +77,18 @@ class Stage:
     learning_rate: float
     pairs: bool
     """Whether lessons come in pairs that show one scene, at times the first of them well-lit."""
+    balance: float
+    """How far frequent captions are held back, 0 (not) to 1 (wholly), see :func:`favours_of`."""
+    groups: Sequence[Sequence[int]] = ()
+    """Captions that are balanced as one; the others are by themselves."""
 
 
 #: First light, on as many scenes as there is time for; then what tells two lights of a scene apart.
-STAGES = (Stage(3000, 1.5e-3, pairs=False), Stage(2000, 5e-4, pairs=True))
+#: First rare captions are to be learned beside frequent ones, then no class is to be favoured.
+STAGES = (
+    Stage(3000, 1.5e-3, pairs=False, balance=0.6),
+    Stage(1000, 5e-4, pairs=True, balance=1.0, groups=GROUPS),
+)
 
 
 class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
@@ -156,7 +159,7 @@ def contrastive_loss(
     return about_light + 0.5 * (to_text + to_image)
 
 
-def favours_of(seen: Tensor) -> Tensor:
+def favours_of(seen: Tensor, balance: float, groups: Sequence[Sequence[int]]) -> Tensor:
     """Favour captions while training by the logarithm of how frequent their group is.
 
     Then what is learned does not favour them: half of the lessons are well-lit, but a photo in
@@ -164,30 +167,31 @@ def favours_of(seen: Tensor) -> Tensor:
 
     Args:
         seen: (K,) how often each caption was seen.
+        balance: factor of the logarithm; 1 is the reference's.
+        groups: captions whose frequencies count together.
 
     Returns:
         (K,); 0 would be a group that is all there is.
     """
     shares = seen / seen.sum()
     grouped = shares.clone()
-    for group in GROUPS:
+    for group in groups:
         grouped[group] = shares[group].sum()
-    return grouped.log()
+    return balance * grouped.log()
 
 
-def guide_loss(scores: Tensor, quality: Tensor, margin: float) -> Tensor:
+def guide_loss(scores: Tensor, well_lit: Tensor, margin: float) -> Tensor:
     """How far pairs are from the order in which a guide must see them.
 
     Of a pair, the picture that is better lit must score higher, by `margin` times what it is better
-    lit by. So no harm to a photo looks like a better light, whatever the photo shows, and neither
-    does a backlit photo that is dimmed where it is bright.
+    lit by. So no harm to a photo looks like a better light, whatever the photo shows.
 
     Args:
         scores: (N,) of pictures 0 and 1, which are a pair, 2 and 3, ...
-        quality: (N,) how well they are lit, 0 to 1, see :data:`QUALITY`.
-        margin: for a picture that is well-lit and one that is harmed beyond recognition.
+        well_lit: (N,) share of "a well-lit photo" in their labels, 0 to 1.
+        margin: for a picture that is well-lit and one that is not at all.
     """
-    difference = quality[0::2] - quality[1::2]
+    difference = well_lit[0::2] - well_lit[1::2]
     ahead = difference.sign() * (scores[0::2] - scores[1::2])
     return torch.relu(margin * difference.abs() - ahead).mean()
 
@@ -258,12 +262,12 @@ def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None
         images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
         captions, texts = encoded[: len(CAPTIONS)], encoded[len(CAPTIONS) :]
         seen += labels.sum(0)
-        favours = favours_of(seen)
+        favours = favours_of(seen, stage.balance, stage.groups)
         loss = contrastive_loss(images, captions, texts, labels, contents, drawn, favours)
         if stage.pairs:
-            vector, quality = residual(images, labels), labels @ QUALITY
-            loss = loss + 5 * guide_loss(images @ captions[WELL_LIT], quality, margin=0.3)
-            loss = loss + 5 * guide_loss(images @ vector, quality, margin=0.15)
+            vector, well_lit = residual(images, labels), labels[:, WELL_LIT]
+            loss = loss + 5 * guide_loss(images @ captions[WELL_LIT], well_lit, margin=0.3)
+            loss = loss + 5 * guide_loss(images @ vector, well_lit, margin=0.15)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"

@@ -13,7 +13,6 @@ import torch
 from torch.nn.functional import normalize
 
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.datasets.lighting_edits import HARMS, lighting_label
 from rave_mm.image_files import write_photo
 
 TOOL = Path(__file__).parents[2] / "tools" / "train_lighting_clip.py"
@@ -41,28 +40,15 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_guide_is_to_see_the_better_lit_of_a_pair_ahead(tool: ModuleType) -> None:
-    quality = torch.tensor([1.0, 0.0, 0.2, 0.7, 0.5, 0.5])
+    well_lit = torch.tensor([1.0, 0.0, 0.2, 0.7, 0.5, 0.5])
     #                 0.3 asked, 0.1 there; 0.15 asked, 0.4 there; nothing asked
     scores = torch.tensor([0.5, 0.4, 0.1, 0.5, 0.9, 0.1], requires_grad=True)
-    loss = tool.guide_loss(scores, quality, margin=0.3)
+    loss = tool.guide_loss(scores, well_lit, margin=0.3)
     assert loss.item() == pytest.approx(0.2 / 3)
     (gradient,) = torch.autograd.grad(loss, scores)
     assert gradient.tolist() == pytest.approx([-1 / 3, 1 / 3, 0, 0, 0, 0])
     behind = tool.guide_loss(torch.tensor([0.4, 0.5]), torch.tensor([0.0, 1.0]), margin=0.3)
     assert behind.item() == pytest.approx(0.2)
-
-
-def test_a_light_is_better_the_fewer_stops_it_is_off(tool: ModuleType) -> None:
-    def quality(front: float, back: float) -> float:
-        return float(torch.from_numpy(lighting_label(front, back)) @ tool.QUALITY)
-
-    assert quality(0, 0) == 1
-    assert quality(-1.4, 0) == pytest.approx(0.5)
-    # To dim what is bright, or to lift too far, makes a backlit photo no better.
-    assert quality(0, 0) > quality(-1.4, 0) > quality(-2.8, 0) > quality(-2.8, -1.4)
-    assert quality(-2.8, -1.4) > quality(-2.8, -2.8) > quality(-4.2, -4.2) > 0
-    assert quality(0, 0) > quality(0, 0.9) > quality(0.9, 0.9) > quality(3, 3) > 0
-    assert all(tool.QUALITY[tool.CAPTIONS.index(harm)] == 0 for harm in HARMS)
 
 
 def test_the_residual_leads_from_backlit_to_well_lit(tool: ModuleType) -> None:
@@ -91,11 +77,14 @@ def test_rare_captions_are_not_taught_to_be_unlikely(tool: ModuleType) -> None:
 def test_captions_are_favoured_as_their_group_is_frequent(tool: ModuleType) -> None:
     seen = torch.ones(len(tool.CAPTIONS))
     seen[tool.WELL_LIT] = 38  # of a hundred
-    shares = tool.favours_of(seen).exp()
+    shares = tool.favours_of(seen, 1.0, tool.GROUPS).exp()
     assert shares[tool.WELL_LIT].item() == pytest.approx(0.38)
     assert shares[tool.BACKLIT].tolist() == pytest.approx([len(tool.BACKLIT) / 100] * 12)
     assert shares[tool.CAPTIONS.index("a dark photo")].item() == pytest.approx(0.03)
     assert shares[tool.CAPTIONS.index("a photo with a red cast")].item() == pytest.approx(0.01)
+    alone = tool.favours_of(seen, 0.5, ()).exp()
+    assert alone[tool.WELL_LIT].item() == pytest.approx(0.38**0.5)
+    assert alone[tool.BACKLIT].tolist() == pytest.approx([0.01**0.5] * 12)
 
 
 def test_a_full_caption_fits_what_shows_the_same(tool: ModuleType) -> None:
