@@ -7,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from rave_mm.image_files import write_photo
 
@@ -32,6 +33,18 @@ def test_variants(tool: ModuleType) -> None:
         "all, gradients in each step": (["a", "b", "c"], 1),
     }
     assert list(tool.variants(["a", "b"])) == ["a alone", "all", "all, gradients in each step"]
+
+
+def test_memory_is_the_most_that_a_step_holds_at_once(tool: ModuleType) -> None:
+    kept = torch.zeros(2**20)  # what was held before does not count
+
+    def step() -> None:
+        large = torch.zeros(2**20)
+        del large
+        small = [torch.zeros(2**18) for _ in range(3)]
+        assert len(small) == 3 and len(kept) == 2**20
+
+    assert tool.taken_memory(step) == 4
 
 
 CONFIG = """
@@ -65,8 +78,10 @@ def test_the_table(
 ) -> None:
     run(tool, tmp_path, "guidance=None", monkeypatch)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    assert lines[0] == "| terms | ms per step | relative |"
+    assert lines[0] == "| terms | ms per step | relative | MiB |"
     titles = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
     assert titles == ["pixel alone", "all", "all, gradients in each step"]
-    assert lines[2].endswith("| 1.00 |")
+    assert lines[2].split(" | ")[2] == "1.00"
+    alone, both, looked_at = (int(line.split(" | ")[3].removesuffix(" |")) for line in lines[2:])
+    assert alone < both <= looked_at
     assert not (tmp_path / "work_dirs").exists()
