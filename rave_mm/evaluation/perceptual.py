@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import functional as vision
 
+from rave_mm.evaluation.lpips_weights import BACKBONES
 from rave_mm.evaluation.metric_weights import (
     LOADING_ERRORS,
     READING_ERRORS,
@@ -25,13 +26,6 @@ from rave_mm.evaluation.metric_weights import (
 )
 from rave_mm.evaluation.photo_metric import NotComputableError, PhotoMetric
 from rave_mm.evaluation.pictures import hwc_8_bit, round_to_8_bits
-
-BACKBONES = {
-    "alex": "alexnet-owt-7be5be79.pth",
-    "vgg": "vgg16-397923af.pth",
-    "squeeze": "squeezenet1_1-b8a52dc0.pth",
-}
-"""The weights of each of LPIPS's networks, as torchvision names them."""
 
 SCRIPT_SHORT_SIDE = 1024
 _SOURCE = "https://download.pytorch.org/models/"

@@ -9,6 +9,7 @@ import lpips
 import numpy as np
 import pytest
 import torch
+import torchvision
 from scipy import linalg
 from torch import Tensor, nn
 from torchvision import transforms
@@ -16,8 +17,9 @@ from torchvision.models import vgg
 
 import rave_mm.register  # noqa: F401 - the cures that MMagic needs
 from rave_mm.clip.weights import weights_folder
+from rave_mm.evaluation.lpips_weights import BACKBONES
 from rave_mm.evaluation.metric_weights import torch_hub_folder
-from rave_mm.evaluation.perceptual import BACKBONES, PhotoFID, PhotoLPIPS, frechet_distance
+from rave_mm.evaluation.perceptual import PhotoFID, PhotoLPIPS, frechet_distance, load_lpips
 from rave_mm.evaluation.photo_metric import NotComputableError
 
 CPU = torch.device("cpu")
@@ -105,20 +107,28 @@ def test_lpips_as_the_published_script(tmp_path: Path) -> None:
     assert metric.name == "LPIPS-alex-imagenet-short1024"
 
 
+def real_weights(backbone: str) -> Path:
+    name = BACKBONES[backbone]
+    found = next((folder / name for folder in PLACES if (folder / name).is_file()), None)
+    if found is None:
+        pytest.skip(f"the weights {name} are neither in {PLACES[0]} nor in {PLACES[1]}")
+    return found
+
+
 @pytest.mark.weights
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_real_weights_give_the_packages_values(
     backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only where they are: LPIPS of a photo and its negative, whose value is the package's."""
-    name = BACKBONES[backbone]
-    real = next((folder / name for folder in PLACES if (folder / name).is_file()), None)
-    if real is None:
-        pytest.skip(f"the weights {name} are neither in {PLACES[0]} nor in {PLACES[1]}")
-    # The package looks in PyTorch's folder alone.
+    real = real_weights(backbone)
+    # The package looks in PyTorch's folder alone, and for the classifier too.
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     torch_hub_folder().mkdir(parents=True)
-    (torch_hub_folder() / name).symlink_to(real.resolve())
+    builders = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+    whole = torchvision.models.get_model(builders[backbone], weights=None).state_dict()
+    whole |= torch.load(real, weights_only=True)
+    torch.save(whole, torch_hub_folder() / real.name)
     metric = PhotoLPIPS(backbone)
     metric.start(CPU)
     with warnings.catch_warnings():
@@ -129,6 +139,17 @@ def test_real_weights_give_the_packages_values(
         wanted = float(network((255 - truth)[None] / 127.5 - 1, truth[None] / 127.5 - 1))
         (value,) = metric.measure((255 - truth)[None], truth)
     assert value == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.weights
+def test_real_weights_give_a_value_that_others_have_had() -> None:
+    """Only where they are: 0.3494 is what users of torchmetrics have published for this."""
+    network = load_lpips("vgg", real_weights("vgg"))
+    rng = np.random.RandomState(123)
+    first, second = (torch.from_numpy(rng.rand(10, 3, 100, 100)).float() for _ in range(2))
+    with torch.no_grad():
+        value = network(first * 2 - 1, second * 2 - 1).mean().item()
+    assert value == pytest.approx(0.3494, abs=5e-5)
 
 
 def test_missing_weights_are_told_with_their_place(tmp_path: Path, monkeypatch) -> None:

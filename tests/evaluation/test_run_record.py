@@ -21,7 +21,7 @@ from torchvision.models import squeezenet1_1
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
-from rave_mm.evaluation.perceptual import BACKBONES
+from rave_mm.evaluation.lpips_weights import BACKBONES
 from rave_mm.evaluation.protocols import PROTOCOLS
 from rave_mm.evaluation.run_record import short_names
 from rave_mm.image_files import read_photo, write_photo

