@@ -1,4 +1,4 @@
-"""Does RAVE's guidance help a restorer that has the ground truth? Not run whole yet."""
+"""Does RAVE's guidance help a restorer that has the ground truth? docs/mix.md has the answer."""
 
 _base_ = "../nafnet.py"
 
