@@ -102,6 +102,12 @@ def _origin(source: dict[str, Any]) -> str:
     return source.get("url") or f"https://huggingface.co/{source['hf_hub']}"
 
 
+def _named_openais(path: Path) -> bool:
+    """Whether weights are named as OpenAI's, by their file or their repository in a cache."""
+    repositories = [part for part in path.parent.parts if part.startswith("models--")]
+    return any("openai" in name.lower() for name in (path.name, *repositories))
+
+
 def _read_openai(path: Path, any_state_dict: bool) -> dict[str, Tensor] | None:
     """The state dict of a file in OpenAI's own layout, or None.
 
@@ -265,7 +271,7 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP | ImageEncoder,
     if openai is not None:
         built = _build_openai(model, path, openai)
         return built.float().eval(), PreprocessCfg(size=built.visual.image_size)
-    quickgelu = "openai" in Path(pretrained).name.lower() and not model.endswith("-quickgelu")
+    quickgelu = _named_openais(Path(pretrained)) and not model.endswith("-quickgelu")
     if quickgelu:
         print_log(f"{pretrained} are OpenAI's weights: {model} is built with QuickGELU", "current")
     elif path == Path(pretrained).expanduser() and not model.endswith("-quickgelu"):

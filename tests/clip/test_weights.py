@@ -174,6 +174,18 @@ def test_preprocessing_is_the_weights_own(tmp_path: Path, monkeypatch: pytest.Mo
     assert (preprocess.size, preprocess.mean, preprocess.resize_mode) == (96, (0.5,) * 3, "squash")
 
 
+@pytest.mark.parametrize(
+    ("file", "quick"),
+    [
+        ("ViT-B-32-openai.safetensors", True),
+        ("models--timm--vit_base_patch32_clip_224.openai/blob.safetensors", True),
+        ("openai/laion.safetensors", False),  # a folder of anyone's
+    ],
+)
+def test_bare_weights_are_openais_where_they_are_named_so(file: str, quick: bool) -> None:
+    assert weights._named_openais(Path("/home/me", file)) is quick
+
+
 def test_pretrained_is_asked_for_and_refused_where_it_has_no_place() -> None:
     with pytest.raises(ValueError, match="pretrained: got None for ViT-B-32"):
         build_clip("ViT-B-32", None)
