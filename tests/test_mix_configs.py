@@ -1,4 +1,4 @@
-"""Each example of docs/mix.md trains on a few photos, from another working directory."""
+"""Each example of docs/mix.md trains on a few photographs, from another working directory."""
 
 import importlib.util
 import json
@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from skimage.data import astronaut, chelsea, coffee
+from sklearn.datasets import load_sample_image
 
 import rave_mm
-from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.image_files import write_photo
 
 ROOT = Path(rave_mm.__file__).parent.parent
@@ -28,18 +30,16 @@ SIZE = (256, 260)
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo set of three training and one test photo."""
+    """A demo set of three training photographs and one test photograph of the packages."""
     root = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
-    for backlit, well_lit, count in (
-        ("train/backlit", "train/well-lit", 3),
-        ("test/resize_input", "test/resize_gt", 1),
+    flower = load_sample_image("flower.jpg")
+    for backlit, well_lit, photographs in (
+        ("train/backlit", "train/well-lit", (astronaut(), coffee(), flower)),
+        ("test/resize_input", "test/resize_gt", (chelsea(),)),
     ):
-        for folder in (backlit, well_lit):
-            (root / "data/demo" / folder).mkdir(parents=True)
-        for index in range(count):
-            noise = np.stack([smooth_noise(*SIZE, 5, rng) for _ in range(3)], -1)
-            photo = np.clip((180, 140, 90) + 40 * noise, 0, 255).astype(np.uint8)
+        for index, photograph in enumerate(photographs):
+            photo = np.ascontiguousarray(photograph[: SIZE[0], : SIZE[1]])
             write_photo(root / "data/demo" / well_lit / f"{index}.png", photo)
             dark = synthetic_backlight(photo, rng)
             write_photo(root / "data/demo" / backlit / f"{index}.png", dark)
