@@ -36,6 +36,7 @@ LAYERS = {
 _MEMBERS = {"alex": ("alexnet.ckpt", "AlexNet_0"), "vgg": ("vgg16.ckpt", "VGG16_0")}
 _ARRAYS = {
     ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),  # as NumPy 2 calls it
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("_codecs", "encode"),
