@@ -143,7 +143,7 @@ def test_real_weights_give_the_packages_values(
 
 @pytest.mark.weights
 def test_real_weights_give_a_value_that_others_have_had() -> None:
-    """Only where they are: 0.3494 is what users of torchmetrics have published for this."""
+    """Only where they are: 0.3494 is what a user of torchmetrics has published for this."""
     network = load_lpips("vgg", real_weights("vgg"))
     rng = np.random.RandomState(123)
     first, second = (torch.from_numpy(rng.rand(10, 3, 100, 100)).float() for _ in range(2))
