@@ -1,6 +1,6 @@
 """Which estimator of the residual vector? The mean is the paper's."""
 
-_base_ = "../rave_demo.py"
+_base_ = ["../rave_demo.py", "../../_base_/three_seeds.py"]
 
 _residual = "model.losses.guidance.residual"
 _others = (
@@ -16,5 +16,4 @@ ablation = dict(
     axes=dict(
         estimator=dict(mean={}, **{name: {f"{_residual}.estimator": name} for name in _others})
     ),
-    seeds=[0, 1, 2],
 )

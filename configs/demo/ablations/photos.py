@@ -1,6 +1,6 @@
 """How many photos of either kind does the residual vector need? Each seed draws others."""
 
-_base_ = "../rave_demo.py"
+_base_ = ["../rave_demo.py", "../../_base_/three_seeds.py"]
 
 _residual = "model.losses.guidance.residual"
 ablation = dict(
@@ -11,6 +11,4 @@ ablation = dict(
             "all 63": {},
         }
     ),
-    seeds=[0, 1, 2],
-    seed_keys=["randomness.seed", f"{_residual}.seed"],
 )

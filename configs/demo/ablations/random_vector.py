@@ -4,7 +4,7 @@ Each seed draws another. The sign is the one that leads towards the well-lit pho
 alone is random.
 """
 
-_base_ = "../rave_demo.py"
+_base_ = ["../rave_demo.py", "../../_base_/three_seeds.py"]
 
 _residual = "model.losses.guidance.residual"
 ablation = dict(
@@ -15,6 +15,4 @@ ablation = dict(
             shuffled={f"{_residual}.estimator": "shuffled"},
         )
     ),
-    seeds=[0, 1, 2],
-    seed_keys=["randomness.seed", f"{_residual}.seed"],
 )
