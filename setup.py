@@ -62,7 +62,13 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["rave_mm", "rave_mm.*"]),
-    package_data={"rave_mm": ["clip/lighting_clip/*", "inference/bundled_enhancer.pth"]},
+    package_data={
+        "rave_mm": [
+            "clip/lighting_clip/*",
+            "inference/bundled_enhancer.pth",
+            "photo_sets/photographs.json",
+        ]
+    },
     include_package_data=False,
     install_requires=requirements("runtime"),
     extras_require={name: requirements(name) for name in ("demo", "metrics", "onnx", "tests")},

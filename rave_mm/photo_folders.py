@@ -148,10 +148,13 @@ def _listed(what: str, items: Sequence[str]) -> str:
     """One problem as text: its count, what it is, and its first few items."""
     if not items:
         return ""
-    lines = [f"  {item}" for item in items[:_SHOWN]]
-    if len(items) > _SHOWN:
-        lines.append(f"  and {len(items) - _SHOWN} more")
-    return "\n".join([f"{len(items)} {what}:", *lines])
+    return f"{len(items)} {what}:\n{first_few(items)}"
+
+
+def first_few(items: Sequence[object]) -> str:
+    """The first ten items, indented, a line each, and how many there are beside."""
+    more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
+    return "\n".join(f"  {item}" for item in [*items[:_SHOWN], *more])
 
 
 def _describe(entries: Iterable[Path]) -> str:

@@ -189,10 +189,11 @@ sys.path = [path for path in sys.path if path != {str(ROOT)!r}]
 from rave_mm import _shipped, config_path
 from rave_mm.__main__ import main
 from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.photo_sets.sources import PHOTOGRAPHS
 assert config_path("demo/rave_demo.py").is_file()
 for name in {sorted(shipped("configs", "*.py"))!r}:
     assert config_path(name.removeprefix("configs/")).is_relative_to({str(tmp_path)!r}), name
-assert (_shipped("tools") / "photographs.json").is_file()
+assert _shipped("tools").is_dir() and PHOTOGRAPHS.is_file()
 assert BUNDLED_FOLDER.is_relative_to({str(tmp_path)!r}), BUNDLED_FOLDER
 bundled = sorted(path.name for path in BUNDLED_FOLDER.glob("*.*"))
 assert bundled == {bundled!r}, bundled

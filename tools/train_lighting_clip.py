@@ -30,6 +30,7 @@ from rave_mm.clip.lighting_report import CLASSES, lighting_report
 from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
 from rave_mm.image_files import read_photo
 from rave_mm.photo_folders import list_photos
+from rave_mm.photo_sets.sources import PHOTOGRAPHS
 from rave_mm.whole_files import replacing, write_whole
 
 IMAGE_SIZE = 96
@@ -66,7 +67,6 @@ GROUPS = [
     *([CAPTIONS.index(harm)] for harm in HARMS),
 ]
 """What a picture can be said to be: a class of light or a harm, as captions. Others are apart."""
-PHOTOGRAPHS = Path(__file__).with_name("photographs.json")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rave_mm.inference.photo_files import HEIC_EXTENSIONS, photo_extensions
-
-_SHOWN = 10
+from rave_mm.photo_folders import first_few
 
 
 class PlanError(ValueError):
@@ -126,17 +125,12 @@ def _check_clashes(jobs: Sequence[PhotoJob]) -> None:
     ]
     if shared:
         raise PlanError(
-            f"results would overwrite each other:\n{_listed(shared)}\nEnhance these photographs "
+            f"results would overwrite each other:\n{first_few(shared)}\nEnhance these photographs "
             "into different folders, or rename them."
         )
     overwritten = [str(path) for path in makers if path in sources]
     if overwritten:
         raise PlanError(
-            f"results would overwrite photographs:\n{_listed(overwritten)}\nName another folder "
+            f"results would overwrite photographs:\n{first_few(overwritten)}\nName another folder "
             "for the results."
         )
-
-
-def _listed(lines: Sequence[str]) -> str:
-    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return "\n".join(f"  {line}" for line in [*lines[:_SHOWN], *more])

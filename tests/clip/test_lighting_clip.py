@@ -1,28 +1,20 @@
 """The bundled CLIP on photographs of other scenes than it was trained on."""
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import rave_mm
 from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.lighting_report import lighting_report
 from rave_mm.clip.weights import BUNDLED_FOLDER
-
-TOOLS = Path(rave_mm.__file__).parents[1] / "tools"
+from rave_mm.photo_sets.sets import make_demo
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     pytest.importorskip("mvtbdata", reason="photographs of mvtb-data are not installed")
-    spec = importlib.util.spec_from_file_location("prepare_data", TOOLS / "prepare_data.py")
-    assert spec and spec.loader
-    prepare_data = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(prepare_data)
     folder = tmp_path_factory.mktemp("demo") / "set"
-    prepare_data.make_demo(folder, variants=1)
+    make_demo(folder, variants=1)
     return lighting_report(load_clip(), folder / "test/resize_gt")
 
 
