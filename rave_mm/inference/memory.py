@@ -37,12 +37,23 @@ def give_back_freed_memory() -> None:
     """Have this process give memory back to the system as soon as it is freed, from 1 MB on.
 
     Otherwise glibc keeps blocks of up to 32 MB for later, in pieces that do not always fit: the
-    network was seen to hold 1.7 times what it used. Speed does not suffer. Another C library than
-    glibc is left as it is.
+    network was seen to hold 1.7 times what it used. Memory that comes and goes is slow, unless
+    it comes in :func:`huge_pages`. Another C library than glibc is left as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, 2**20)
+
+
+def huge_pages() -> None:
+    """Have PyTorch ask Linux for pages of 2 MB in place of 4 kB, from tensors of 2 MB on.
+
+    The system clears each page that it gives, and the processor looks each up: on a CPU the
+    network in tiles took a third less time, for no more memory. PyTorch reads the setting at its
+    first tensor, so that it does nothing after that; nor where the system has no such pages, nor
+    where somebody has set it (``THP_MEM_ALLOC_ENABLE=0`` for none).
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def free_memory(device: torch.device) -> int:

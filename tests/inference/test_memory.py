@@ -1,10 +1,14 @@
 """Sizes as people write them, and what the machine has."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+import rave_mm
 from rave_mm.inference import memory
 from rave_mm.inference.memory import free_memory, parse_memory, resident_memory
 
@@ -33,6 +37,34 @@ def test_parse_memory_refuses(text: str) -> None:
 def test_memory_of_this_machine() -> None:
     assert 10**6 < resident_memory() < 10**11
     assert 0 < free_memory(torch.device("cpu")) < 10**14
+
+
+HUGE = """
+import re, sys
+from pathlib import Path
+import torch
+from rave_mm.inference import PhotoEnhancer
+PhotoEnhancer(device="cpu")
+held = torch.ones(16 * 2**20)
+found = re.findall(r"AnonHugePages:\\s+(\\d+)", Path("/proc/self/smaps").read_text())
+print(sum(map(int, found)) * 1024)
+"""
+
+
+@pytest.mark.parametrize("setting", [None, "0"])
+def test_an_enhancer_uses_huge_pages(setting: str | None) -> None:
+    """Unless somebody has said otherwise."""
+    pages = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not pages.is_file() or "[madvise]" not in pages.read_text():
+        pytest.skip("this system gives huge pages to everybody, or to nobody")
+    environment = {**os.environ, "PYTHONPATH": str(Path(rave_mm.__file__).parents[1])}
+    environment.pop("THP_MEM_ALLOC_ENABLE", None)
+    if setting is not None:
+        environment["THP_MEM_ALLOC_ENABLE"] = setting
+    command = [sys.executable, "-W", "ignore", "-c", HUGE]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    held = int(done.stdout.splitlines()[-1])
+    assert held == 0 if setting else held >= 60 * 2**20
 
 
 def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
