@@ -1,6 +1,5 @@
 """Each example of docs/mix.md trains on a few photographs, from another working directory."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from sklearn.datasets import load_sample_image
 import rave_mm
 from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.image_files import write_photo
+from tests.tools.loading import load_tool
 
 ROOT = Path(rave_mm.__file__).parent.parent
 CONFIGS = sorted(path.stem for path in (ROOT / "configs/mix").glob("*.py"))
@@ -71,10 +71,7 @@ def test_it_trains(
         options += [f"{clip}frames=2", f"{clip}size=64"]
     arguments = [f"mix/{name}.py", "--work-dir", str(tmp_path / "run"), "--cfg-options", *options]
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    spec = importlib.util.spec_from_file_location("tool_train", ROOT / "tools/train.py")
-    assert spec and spec.loader
-    train = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(train)
+    train = load_tool("train")
     train.main()
 
     (scalars,) = (tmp_path / "run").glob("*/vis_data/scalars.json")

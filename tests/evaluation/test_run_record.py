@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from rave_mm.evaluation.protocols import PROTOCOLS
 from rave_mm.evaluation.run_record import short_names
 from rave_mm.image_files import read_photo, write_photo
 from rave_mm.models.light_map_unet import LightMapUNet
+from tests.tools.loading import load_tool
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools/test.py"
@@ -34,10 +34,7 @@ CONFIG = "demo/rave_demo.py"
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     """Run tools/test.py here; its exit status."""
-    spec = importlib.util.spec_from_file_location("tool_test", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool("test")
     monkeypatch.setattr(sys, "argv", ["test.py", *map(str, arguments)])
     try:
         module.main()

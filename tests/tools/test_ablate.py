@@ -1,7 +1,6 @@
 """tools/ablate.py end to end: a grid of two runs on a few tiny photos, stopped and gone on with."""
 
 import csv
-import importlib.util
 import runpy
 import subprocess
 import sys
@@ -18,8 +17,8 @@ from rave_mm.ablation.grid import Run
 from rave_mm.ablation.results import Result
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
 from rave_mm.image_files import read_photo, write_photo
+from tests.tools.loading import load_tool
 
-TOOLS = Path(__file__).parents[2] / "tools"
 CONFIG = "demo/rave_demo.py"
 TINY = [
     "--cfg-options",
@@ -49,11 +48,7 @@ def ablate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
             photo = np.clip((180, 140, 90) + 40 * noise, 0, 255).astype(np.uint8)
             write_photo(Path("data/demo", well_lit, f"{index}.png"), photo)
             write_photo(Path("data/demo", backlit, f"{index}.png"), synthetic_backlight(photo, rng))
-    spec = importlib.util.spec_from_file_location("tool_ablate", TOOLS / "ablate.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("ablate")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """tools/benchmark.py: a table and a file of every size and way, measured or not."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -10,17 +9,12 @@ import pytest
 import torch
 
 from rave_mm.models.light_map_unet import LightMapUNet
-
-TOOL = Path(__file__).parents[2] / "tools" / "benchmark.py"
+from tests.tools.loading import load_tool
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tool_benchmark", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("benchmark")
 
 
 def run(tool: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:

@@ -1,6 +1,5 @@
 """What the losses of a model cost: the table, measured on a model that is hardly one."""
 
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,16 +9,14 @@ import pytest
 import torch
 
 from rave_mm.image_files import write_photo
+from tests.tools.loading import load_tool
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark", ROOT / "tools/benchmark_losses.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool("benchmark_losses")
     monkeypatch.setattr(module, "ON_GPU", False)
     return module
 

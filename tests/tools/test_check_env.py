@@ -1,6 +1,5 @@
 """The check of the environment: what fits, what does not, and what it says to do."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -8,17 +7,14 @@ from types import ModuleType
 
 import pytest
 
+from tests.tools.loading import load_tool
+
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "check_env.py"
 
 
 @pytest.fixture(scope="module")
 def check_env() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("check_env", TOOL)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["check_env"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("check_env")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The parts of tools/demo.py; .ci/run runs the whole of it in its tiny setting."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -12,8 +11,7 @@ from PIL import Image
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.image_files import read_photo
-
-TOOL = Path(__file__).parents[2] / "tools" / "demo.py"
+from tests.tools.loading import load_tool
 
 
 @pytest.fixture
@@ -21,11 +19,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     (tmp_path / "data/demo").mkdir(parents=True)
     (tmp_path / "data/demo/manifest.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
-    spec = importlib.util.spec_from_file_location("demo", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("demo")
 
 
 def test_a_run_goes_on_with_its_own_checkpoints_alone(demo: ModuleType) -> None:

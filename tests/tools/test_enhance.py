@@ -1,7 +1,6 @@
 """tools/enhance.py: whole folders, stopped and started again, with whatever lies in them."""
 
 import csv
-import importlib.util
 import os
 import subprocess
 import sys
@@ -18,17 +17,14 @@ from rave_mm.inference import PhotoEnhancer, photo_run
 from rave_mm.inference.photo_jobs import plan_jobs
 from rave_mm.inference.photo_run import Outcome, PhotoRun
 from rave_mm.models.light_map_unet import LightMapUNet
+from tests.tools.loading import load_tool
 
 TOOL = Path(__file__).parents[2] / "tools" / "enhance.py"
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tool_enhance", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("enhance")
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,12 @@ import pytest
 import torch
 
 from rave_mm.models.light_map_unet import LightMapUNet
-
-TOOL = Path(__file__).parents[2] / "tools" / "export_onnx.py"
+from tests.tools.loading import load_tool
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tool_export_onnx", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("export_onnx")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """tools/lpips_weights.py says what went wrong, and leaves nothing behind then."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -8,16 +7,12 @@ from types import ModuleType
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / "tools" / "lpips_weights.py"
+from tests.tools.loading import load_tool
 
 
 @pytest.fixture
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tool_lpips_weights", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("lpips_weights")
 
 
 def test_another_archive(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

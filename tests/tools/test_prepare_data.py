@@ -1,21 +1,16 @@
 """The command line: what it makes, prints and refuses."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 from tests.photo_sets.packaged import contents, list_three_photographs
-
-TOOL = Path(__file__).parents[2] / "tools" / "prepare_data.py"
+from tests.tools.loading import load_tool
 
 
 @pytest.fixture
 def tool():
-    spec = importlib.util.spec_from_file_location("prepare_data", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("prepare_data")
 
 
 def test_making_and_checking(tool, tmp_path, monkeypatch, capsys):

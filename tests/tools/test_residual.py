@@ -1,7 +1,6 @@
 """tools/residual.py from two folders to table, CSV and figure."""
 
 import csv
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -14,17 +13,12 @@ from rave_mm.clip.vocabulary import embed_phrases
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
 from rave_mm.image_files import read_photo, write_photo
 from rave_mm.residual import ResidualVector
-
-TOOL = Path(__file__).parents[2] / "tools" / "residual.py"
+from tests.tools.loading import load_tool
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tool_residual", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("residual")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ Train, resume, test, on a set of a few tiny photos.
 """
 
 import http.server
-import importlib.util
 import json
 import os
 import socket
@@ -30,6 +29,7 @@ from rave_mm import config_path
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
 from rave_mm.image_files import read_photo, write_photo
 from rave_mm.models.light_map_unet import LightMapUNet
+from tests.tools.loading import load_tool
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "tools"
@@ -37,11 +37,7 @@ CONFIG = "demo/rave_demo.py"
 
 
 def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tool_{name}", TOOLS / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool(name)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: object) -> None:

@@ -1,6 +1,5 @@
 """The losses by hand, the lessons as they are numbered, and a very small training."""
 
-import importlib.util
 import json
 import math
 import sys
@@ -14,18 +13,12 @@ from torch.nn.functional import normalize
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.image_files import write_photo
-
-TOOL = Path(__file__).parents[2] / "tools" / "train_lighting_clip.py"
+from tests.tools.loading import load_tool
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_lighting_clip", TOOL)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where its data classes look
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("train_lighting_clip")
 
 
 @pytest.fixture(scope="module")
