@@ -168,7 +168,7 @@ def test_tiles_cover_each_pixel_once_and_see_around(side: int, around: int) -> N
 def test_tile_side_follows_the_memory() -> None:
     network = LightMapUNet()
     assert tile_side(network, 190 * 10**6) == 316 - 34
-    assert tile_side(network, 10**12) == 512
+    assert tile_side(network, 10**12) == 1024
     with pytest.raises(ValueError, match=r"got 1\.0 MB of memory.*at least 4\.8 MB.*of 16 pixels"):
         tile_side(network, 10**6)
 
