@@ -68,8 +68,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--fast",
         action="store_true",
-        help="predict the light map from at most 1280 pixels along a side and fit it to the "
-        "photo's edges: near the exact result, in much less time",
+        help="predict the light map from about 1024 pixels along the long side and fit it to the "
+        "photo's edges: near the exact result, in much less time (photos from 1536 pixels on)",
     )
     parser.add_argument(
         "--precision",

@@ -20,10 +20,10 @@ from torch import Tensor
 from rave_mm.inference.tiling import ReadWindow, Window, cut, light_map_tiles
 from rave_mm.models.light_map_unet import LightMapUNet
 
-FAST_SIDE = 1280
-"""The most pixels along a side that the network sees."""
+FAST_SIDE = 1024
+"""About how many pixels the network sees along the long side: from 768 to 1280."""
 
-FAST_MEMORY = 32 * FAST_SIDE**2
+FAST_MEMORY = 50 * 10**6
 """Bytes that these pixels, their light map and kornia itself take at most."""
 
 # In pixels that the network sees, and of brightness squared. kornia takes a block's first pixel for
@@ -45,8 +45,8 @@ def fast_light_map_tiles(
 ) -> Iterator[tuple[Window, Tensor, Tensor]]:
     """The light map of a photograph, tile by tile, predicted from a part of its pixels.
 
-    A photograph that is no larger than what the network is to see gets its exact light map. No
-    gradients.
+    A photograph that is nearer to what the network is to see than to twice that gets its exact
+    light map. No gradients.
 
     Args:
         network: The network, on any device.
@@ -54,7 +54,7 @@ def fast_light_map_tiles(
         height: Of the photograph.
         width: Of the photograph.
         side: Of a tile, in pixels; see :func:`rave_mm.inference.tiling.tile_side`.
-        long_side: The most pixels that the network is to see along a side.
+        long_side: About how many pixels the network is to see along the long side.
 
     Yields:
         A window, the photograph there (1, 3, h, w), and the light map there (1, 1, h, w).
@@ -62,8 +62,10 @@ def fast_light_map_tiles(
     Raises:
         ValueError: Height, width or side is not above zero.
     """
-    step = -(-max(height, width) // long_side)
-    if step <= 1:
+    step = max(1, round(max(height, width) / long_side))
+    if step * (1 / step) < 1:  # 49, for one, at which kornia 0.8 loses a pixel to rounding
+        step += 1
+    if step == 1:
         yield from light_map_tiles(network, read, height, width, side)
         return
     few = take_every(read, height, width, side, step)
@@ -118,7 +120,8 @@ def _guided(guide: Tensor, light_map: Tensor, step: int) -> Tensor:
     # kornia takes both of one size, and looks at every `step`-th pixel of either.
     spread = light_map.repeat_interleave(step, 2).repeat_interleave(step, 3)
     guide = F.pad(guide, (0, -width % step, 0, -height % step), "replicate")
-    with torch.autocast(guide.device.type, enabled=False):  # of 8 bits its variances are noise
+    # kornia 0.8, which Python 3.10 has, would compute in autocast's 8 bits: variances as noise.
+    with torch.autocast(guide.device.type, enabled=False):
         filtered = guided_blur(
             guide, spread, 2 * _RADIUS * step + 1, _SMOOTHING, "replicate", subsample=step
         )

@@ -85,7 +85,7 @@ def enhance(
         device: "auto", "cpu" or "cuda".
         padding_mode: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take; None for half of what is free.
-        fast: Predict the light map of large photographs at reduced size.
+        fast: Predict the light map of large photographs from a part of their pixels.
         precision: "float32", "bfloat16", or on a GPU "float16".
 
     Returns:

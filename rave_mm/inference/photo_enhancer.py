@@ -50,9 +50,9 @@ class PhotoEnhancer:
         max_memory: Bytes that the network may take, beside the photograph and its result. None
             for half of what is free on the device, at most 8 GB. Where it is given, the process
             gives back freed memory at once from then on.
-        fast: Predict the light map of a photograph whose long side is above 1280 pixels from so
-            many at most, see :mod:`rave_mm.inference.fast_light_map`. Smaller ones are as without
-            it.
+        fast: Predict the light map of a photograph whose long side is 1536 pixels or more from
+            about 1024 of them, see :mod:`rave_mm.inference.fast_light_map`. Smaller ones are as
+            without it.
         precision: That the network computes in: "float32", "bfloat16", or on a GPU "float16".
 
     Raises:

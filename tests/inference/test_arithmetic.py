@@ -33,7 +33,7 @@ def photo(height: int, width: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("size", "fast"),
-    [((40, 45), False), ((90, 130), False), ((20, FAST_SIDE + 100), True)],
+    [((40, 45), False), ((90, 130), False), ((20, 2 * FAST_SIDE), True)],
     ids=["one tile", "tiles", "fast"],
 )
 def test_bfloat16_is_near(checkpoint: Path, size: tuple[int, int], fast: bool) -> None:

@@ -1,4 +1,4 @@
-"""The light map predicted at reduced size: near the exact one, with the photograph's edges."""
+"""The light map predicted from a part of the pixels: near the exact one, with all edges."""
 
 import subprocess
 import sys
@@ -115,10 +115,21 @@ def test_it_is_kornias_filter_of_the_whole_photograph(monkeypatch: pytest.Monkey
 
 
 def test_flat_regions_keep_the_light_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the photograph is there. Two values, or all would be clamped to one."""
     network = LightMapUNet().eval()
-    monkeypatch.setattr(network, "forward", lambda x: torch.full_like(x[:, :1], 0.3))
-    found = fast(network, torch.rand(1, 3, 50, 70), 16, 20)
-    torch.testing.assert_close(found, torch.full_like(found, 0.3), rtol=0, atol=1e-5)
+    halves = torch.cat([torch.full((1, 1, 17, 15), 0.3), torch.full((1, 1, 17, 15), 0.6)], dim=3)
+    monkeypatch.setattr(network, "forward", lambda x: halves)
+    found = fast(network, torch.rand(1, 3, 68, 120), 500, 30)
+    torch.testing.assert_close(found[..., :36], torch.full((1, 1, 68, 36), 0.3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[..., 84:], torch.full((1, 1, 68, 36), 0.6), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [49 * 8, 50 * 8])
+def test_any_step(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """kornia 0.8 would shrink by 1 / 49, and 49 * (1 / 49) is less than 1."""
+    photo = torch.full((1, 3, 3, length), 0.5)
+    found = fast(pointwise(monkeypatch), photo, 500, 8)
+    torch.testing.assert_close(found, torch.full((1, 1, 3, length), 0.45))
 
 
 def test_never_beyond_what_the_network_gave(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,8 +147,8 @@ def small_photo(dtype: type) -> np.ndarray:
 
 
 def long_photo(dtype: type = np.uint8) -> np.ndarray:
-    """Longer than the reduced size, in two halves, dark and bright."""
-    photo = np.zeros((24, FAST_SIDE + 300, 3), dtype)
+    """Longer than what is taken as it is, in two halves, dark and bright."""
+    photo = np.zeros((24, 2 * FAST_SIDE, 3), dtype)
     photo[:, :500], photo[:, 500:] = np.iinfo(dtype).max // 20, np.iinfo(dtype).max // 4
     return photo
 
@@ -147,7 +158,7 @@ def test_small_photographs_are_exact(checkpoint: Path) -> None:
     for dtype in (np.uint8, np.uint16):
         photo = small_photo(dtype)
         np.testing.assert_array_equal(quick.enhance(photo), exact.enhance(photo))
-    edge = long_photo()[:, :FAST_SIDE]
+    edge = long_photo()[:, : FAST_SIDE * 3 // 2 - 1]
     np.testing.assert_array_equal(quick.enhance(edge), exact.enhance(edge))
 
 
@@ -212,7 +223,7 @@ print(peak() - before - photo.nbytes)
 
 @pytest.mark.slow
 def test_peak_memory_is_bounded(tmp_path: Path) -> None:
-    """The photograph's light map alone would take 120 MB, its coefficients 240 MB."""
+    """The photograph's light map alone would take 120 MB."""
     torch.save(LightMapUNet(start="identity").state_dict(), tmp_path / "weights.pth")
     budget = FAST_MEMORY + 40 * 10**6
     command = [sys.executable, "-c", PEAK, str(tmp_path / "weights.pth"), str(budget), "light"]

@@ -63,8 +63,8 @@ def test_golden_clip_enhance_and_gradient(
     loss = CLIPEnhanceLoss(clip=clip)(enhanced, golden["backlit"], pair=pair)
     loss.backward()
     assert loss.item() == pytest.approx(float(golden["clip_enhance"]), rel=1e-5)
-    # The published gradient itself is 0.97e-5 away from float64's (see tests/test_functional.py),
-    # and float32 may round as far to the other side.
+    # The published gradient itself is 0.97e-5 away from float64's, and float32 may round as far to
+    # the other side: see tests/functional/test_published.py.
     assert_agrees(enhanced.grad, golden["clip_enhance_grad"], 2e-5)
 
 

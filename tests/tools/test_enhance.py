@@ -126,9 +126,9 @@ def test_fast(
 ) -> None:
     """Small photos as ever; large ones near that, with all that goes with them."""
     (tmp_path / "photos").mkdir()
-    wide = np.sort(dark(16, 1400, np.uint16), axis=1)
+    wide = np.sort(dark(16, 1600, np.uint16), axis=1)
     write_photo(tmp_path / "photos/wide.png", wide)
-    clear = Image.fromarray(np.sort(dark(1400, 16), axis=0))
+    clear = Image.fromarray(np.sort(dark(1600, 16), axis=0))
     clear.putalpha(128)
     clear.save(tmp_path / "photos/clear.png")
     write_photo(tmp_path / "photos/small.png", dark())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rave_mm.photo_sets import sources
 from tests.photo_sets.packaged import contents, list_three_photographs
 from tests.tools.loading import load_tool
 
@@ -16,16 +17,36 @@ def tool():
 def test_making_and_checking(tool, tmp_path, monkeypatch, capsys):
     list_three_photographs(tmp_path, monkeypatch)
     out = tmp_path / "data" / "demo"
-    assert tool.main(["demo", "--out", str(out), "--size", "32", "--variants", "2"]) == 0
+    make = ["demo", "--out", str(out), "--size", "32", "--variants", "2"]
+    assert tool.main(make) == 0
     assert "train/backlit: 4 photographs" in capsys.readouterr().out
     before = contents(out)
-    assert tool.main(["demo", "--out", str(out), "--size", "32", "--variants", "2"]) == 0
+    assert tool.main(make) == 0
+    assert "is complete (--force makes it anew)" in capsys.readouterr().out
+    assert tool.main([*make, "--force"]) == 0
+    assert "train/backlit: 4 photographs" in capsys.readouterr().out
     assert contents(out) == before
-    assert tool.main(["lighting-clip", "--out", str(tmp_path / "clip")]) == 0
-    assert "test: 1 photographs" in capsys.readouterr().out
+    assert tool.main([*make, "--seed", "1"]) == 0
+    assert contents(out)["train/backlit/a_0.png"] != before["train/backlit/a_0.png"]
+    capsys.readouterr()
     folders = [str(out / "train/backlit"), str(out / "train/well-lit")]
     assert tool.main(["check", *folders]) == 0
     assert "pairs: 4" in capsys.readouterr().out
+    Path(folders[1], "a_0.png").unlink()
+    assert tool.main(["check", *folders]) == 1
+    assert tool.main(["check", *folders, "--unpaired"]) == 0
+    assert "3 photographs" in capsys.readouterr().out
+
+
+def test_the_photographs_behind_the_bundled_clip(tool, tmp_path, monkeypatch, capsys):
+    listed = list_three_photographs(tmp_path, monkeypatch)
+    make = ["lighting-clip", "--out", str(tmp_path / "clip")]
+    assert tool.main(make) == 0
+    assert "test: 1 photographs" in capsys.readouterr().out
+    listed.add_debian_photograph()
+    monkeypatch.setattr(sources.shutil, "which", lambda name: name)
+    assert tool.main([*make, "--debs", str(tmp_path / "site")]) == 1
+    assert f"expected one wallpapers_*.deb in {tmp_path / 'site'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -36,13 +35,9 @@ TOOLS = ROOT / "tools"
 CONFIG = "demo/rave_demo.py"
 
 
-def tool(name: str) -> ModuleType:
-    return load_tool(name)
-
-
 def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: object) -> None:
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
-    tool(name).main()
+    load_tool(name).main()
 
 
 @pytest.fixture
@@ -160,7 +155,7 @@ def test_resume_looks_in_the_work_directory_whatever_load_from_says(
 
 def test_mixed_precision_leaves_gradients_unscaled(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config({"optim_wrapper": {"type": "OptimWrapper"}})
-    tool("train").use_mixed_precision(config)
+    load_tool("train").use_mixed_precision(config)
     settings = config.optim_wrapper.to_dict()
     assert settings.pop("type") == "AmpOptimWrapper"
     # As on a machine with a GPU, where the scaler does not switch itself off.
@@ -181,7 +176,7 @@ def test_mixed_precision_is_for_each_of_several_optimizers() -> None:
     one = {"type": "OptimWrapper", "optimizer": {"type": "Adam"}, "clip_grad": {"max_norm": 1}}
     two = {"constructor": "MultiOptimWrapperConstructor", "generator": one, "pair": {**one}}
     config = Config({"optim_wrapper": two})
-    tool("train").use_mixed_precision(config)
+    load_tool("train").use_mixed_precision(config)
     mixed = {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": {"enabled": False}}
     assert config.optim_wrapper.to_dict() == {
         "constructor": "MultiOptimWrapperConstructor",
@@ -190,7 +185,7 @@ def test_mixed_precision_is_for_each_of_several_optimizers() -> None:
     }
     config.optim_wrapper.pair.type = "ApexOptimWrapper"
     with pytest.raises(ValueError, match="--amp: got optim_wrapper of type ApexOptimWrapper"):
-        tool("train").use_mixed_precision(config)
+        load_tool("train").use_mixed_precision(config)
 
 
 def test_mixed_precision_needs_a_gpu(
