@@ -38,14 +38,15 @@ def give_back_freed_memory() -> None:
 
     Otherwise glibc keeps blocks of up to 32 MB for later, in pieces that do not always fit: the
     network was seen to hold 1.7 times what it used. Memory that comes and goes is slow, unless
-    it comes in :func:`huge_pages`. Another C library than glibc is left as it is.
+    it comes in huge pages: see :func:`ask_for_huge_pages`. Another C library than glibc is left
+    as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, 2**20)
 
 
-def huge_pages() -> None:
+def ask_for_huge_pages() -> None:
     """Have PyTorch ask Linux for pages of 2 MB in place of 4 kB, from tensors of 2 MB on.
 
     The system clears each page that it gives, and the processor looks each up: on a CPU the

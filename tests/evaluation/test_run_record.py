@@ -25,10 +25,10 @@ from rave_mm.evaluation.protocols import PROTOCOLS
 from rave_mm.evaluation.run_record import short_names
 from rave_mm.image_files import read_photo, write_photo
 from rave_mm.models.light_map_unet import LightMapUNet
-from tests.tools.loading import load_tool
+from tests.tools.loading import TOOLS, load_tool
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / "tools/test.py"
+TOOL = TOOLS / "test.py"
 CONFIG = "demo/rave_demo.py"
 
 

@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from tests.tools.loading import load_tool
+from tests.tools.loading import TOOLS, load_tool
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "check_env.py"
+TOOL = TOOLS / "check_env.py"
 
 
 @pytest.fixture(scope="module")

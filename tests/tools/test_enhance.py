@@ -17,9 +17,9 @@ from rave_mm.inference import PhotoEnhancer, photo_run
 from rave_mm.inference.photo_jobs import plan_jobs
 from rave_mm.inference.photo_run import Outcome, PhotoRun
 from rave_mm.models.light_map_unet import LightMapUNet
-from tests.tools.loading import load_tool
+from tests.tools.loading import TOOLS, load_tool
 
-TOOL = Path(__file__).parents[2] / "tools" / "enhance.py"
+TOOL = TOOLS / "enhance.py"
 
 
 @pytest.fixture(scope="module")

@@ -28,10 +28,9 @@ from rave_mm import config_path
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
 from rave_mm.image_files import read_photo, write_photo
 from rave_mm.models.light_map_unet import LightMapUNet
-from tests.tools.loading import load_tool
+from tests.tools.loading import TOOLS, load_tool
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ROOT / "tools"
 CONFIG = "demo/rave_demo.py"
 
 
