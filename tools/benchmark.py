@@ -26,9 +26,9 @@ from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not  # 
 from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process  # noqa: E402
 from rave_mm.image_files import UnreadablePhotoError  # noqa: E402
 from rave_mm.inference.arithmetic import choose_device  # noqa: E402
-from rave_mm.inference.memory import parse_memory  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
+from rave_mm.memory import parse_memory  # noqa: E402
 from rave_mm.whole_files import replacing  # noqa: E402
 
 WAYS: tuple[Way, ...] = get_args(Way)

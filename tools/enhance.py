@@ -29,11 +29,11 @@ silence_import_noise()
 
 # E402: these import MMEngine, which must be silenced before.
 from rave_mm.inference.arithmetic import Precision, choose_device  # noqa: E402
-from rave_mm.inference.memory import parse_memory  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs  # noqa: E402
 from rave_mm.inference.photo_run import Outcome, PhotoRun  # noqa: E402
 from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
+from rave_mm.memory import parse_memory  # noqa: E402
 from rave_mm.models.light_map_unet import PaddingMode  # noqa: E402
 
 FORMATS = {"jpg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "heic": ".heic"}

@@ -16,6 +16,7 @@ import rave_mm.registry  # noqa: F401 - configs may name this package's bases as
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.image_files import UnreadablePhotoError
+from rave_mm.memory import ask_for_huge_pages
 from rave_mm.models.checkpoint_file import read_checkpoint, read_generator_weights
 from rave_mm.models.published_checkpoints import UnknownCheckpointError
 
@@ -101,6 +102,7 @@ def build_runner(config: Config) -> Runner:
         UnknownCheckpointError: it is no checkpoint, or of another network than a `LightMapUNet`
             that the model has.
     """
+    ask_for_huge_pages()  # before a checkpoint's tensors, or PyTorch has decided
     _check_checkpoint(config)
     trained = _find_unused_parameters(config)
     if config.launcher != "none" and not torch.cuda.is_available():

@@ -21,10 +21,10 @@ from rave_mm.inference.arithmetic import (
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.fast_light_map import FAST_MEMORY, fast_light_map_tiles
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.memory import ask_for_huge_pages, free_memory, give_back_freed_memory
 from rave_mm.inference.photo_files import read_photo_file, write_photo_file
 from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_side
 from rave_mm.inference.weights import BUNDLED_ENHANCER, load_network
+from rave_mm.memory import ask_for_huge_pages, free_memory, give_back_freed_memory
 from rave_mm.models.light_map_unet import PaddingMode
 
 PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)

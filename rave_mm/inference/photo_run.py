@@ -12,11 +12,6 @@ import torch
 from rave_mm.image_files import UnreadablePhotoError
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
 from rave_mm.inference.light_map_strength import check_strength
-from rave_mm.inference.memory import (
-    free_memory,
-    give_back_freed_memory,
-    resident_memory,
-)
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.photo_files import (
     PhotoFile,
@@ -25,6 +20,11 @@ from rave_mm.inference.photo_files import (
     write_photo_file,
 )
 from rave_mm.inference.photo_jobs import PhotoJob
+from rave_mm.memory import (
+    free_memory,
+    give_back_freed_memory,
+    resident_memory,
+)
 
 # On a CPU the network gets this much at least before the next photograph is read beside it.
 _NETWORK_MEMORY = 250 * 10**6

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import rave_mm
-from rave_mm.inference import memory
-from rave_mm.inference.memory import free_memory, parse_memory, resident_memory
+from rave_mm import memory
+from rave_mm.memory import free_memory, parse_memory, resident_memory
 
 
 @pytest.mark.parametrize(
@@ -39,30 +39,50 @@ def test_memory_of_this_machine() -> None:
     assert 0 < free_memory(torch.device("cpu")) < 10**14
 
 
-HUGE = """
-import re, sys
-from pathlib import Path
-import torch
+ENHANCES = """
 from rave_mm.inference import PhotoEnhancer
 PhotoEnhancer(device="cpu")
+"""
+TRAINS = """
+import sys
+from mmengine.config import Config
+import rave_mm.register
+from rave_mm import config_path
+from rave_mm.engine.command_line import build_runner
+config = Config.fromfile(config_path("demo/rave_demo"))
+config.work_dir, config.launcher = sys.argv[1], "none"
+config.load_from = "rave_mm/inference/bundled_enhancer.pth"
+config.test_dataloader = config.test_evaluator = config.test_cfg = None
+build_runner(config)
+"""
+HUGE = """
+import re
+from pathlib import Path
+import torch
 held = torch.ones(16 * 2**20)
 found = re.findall(r"AnonHugePages:\\s+(\\d+)", Path("/proc/self/smaps").read_text())
 print(sum(map(int, found)) * 1024)
 """
 
 
-@pytest.mark.parametrize("setting", [None, "0"])
-def test_an_enhancer_uses_huge_pages(setting: str | None) -> None:
-    """Unless somebody has said otherwise."""
+@pytest.mark.parametrize(
+    ("work", "setting"),
+    [(ENHANCES, None), (TRAINS, None), (ENHANCES, "0")],
+    ids=["an enhancer", "a Runner", "unless said otherwise"],
+)
+def test_huge_pages_are_used(work: str, setting: str | None, tmp_path: Path) -> None:
     pages = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     if not pages.is_file() or "[madvise]" not in pages.read_text():
         pytest.skip("this system gives huge pages to everybody, or to nobody")
-    environment = {**os.environ, "PYTHONPATH": str(Path(rave_mm.__file__).parents[1])}
+    root = Path(rave_mm.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
     environment.pop("THP_MEM_ALLOC_ENABLE", None)
     if setting is not None:
         environment["THP_MEM_ALLOC_ENABLE"] = setting
-    command = [sys.executable, "-W", "ignore", "-c", HUGE]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-W", "ignore", "-c", work + HUGE, str(tmp_path)]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment, cwd=root
+    )
     held = int(done.stdout.splitlines()[-1])
     assert held == 0 if setting else held >= 60 * 2**20
 
