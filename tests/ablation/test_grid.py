@@ -11,6 +11,7 @@ from rave_mm.image_files import write_photo
 
 CONFIGS = config_path("demo/rave_demo").parents[1]
 ABLATIONS = sorted((CONFIGS / "demo/ablations").glob("*.py"))
+OF_BAID = sorted((CONFIGS / "rave/ablations").glob("*.py"))
 
 
 def config() -> Config:
@@ -103,16 +104,40 @@ def test_a_config_without_a_grid() -> None:
         read_grid(config())
 
 
-@pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*ABLATIONS, *OF_BAID], ids=lambda path: f"{path.parts[-3]}-{path.stem}"
+)
 def test_the_papers_questions_are_planned(path: Path) -> None:
-    demo = Config.fromfile(path)
-    grid = read_grid(demo)
-    runs = list(plan_runs(demo, grid))
+    config = Config.fromfile(path)
+    grid = read_grid(config)
+    runs = list(plan_runs(config, grid))
     settings = len(next(iter(grid.axes.values())))
     assert len(runs) == len({run.key for run in runs}) == 3 * settings
     for run in runs:
         residual = run.config.model.losses.guidance.residual
         assert residual.get("estimator", "mean") in ESTIMATORS
+
+
+def test_baid_and_the_demo_are_asked_the_same_with_the_same_seeds() -> None:
+    assert [path.name for path in ABLATIONS] == [path.name for path in OF_BAID]
+    for of_demo, of_baid in zip(ABLATIONS, OF_BAID, strict=True):
+        here, there = (read_grid(Config.fromfile(path)) for path in (of_demo, of_baid))
+        assert list(here.axes) == list(there.axes)
+        assert (here.seeds, here.seed_keys) == (there.seeds, there.seed_keys)
+        if of_demo.stem != "photos":  # the demo has 63 of either kind, BAID 380
+            assert set(next(iter(here.axes.values()))) == set(next(iter(there.axes.values())))
+
+
+def test_a_network_that_starts_as_the_identity_is_guided_as_long_as_the_papers() -> None:
+    start = Config.fromfile(config_path("rave/ablations/start"))
+    papers, identity = list(plan_runs(start, read_grid(start)))[::3]
+    phases = [[phase.name for phase in run.config.train_cfg.phases] for run in (papers, identity)]
+    assert phases == [["reconstruction", "guided"], ["guided"]]
+    assert papers.config.train_cfg.phases[1] == identity.config.train_cfg.phases[0]
+    assert [run.config.model.generator.start for run in (papers, identity)] == [
+        "normal",
+        "identity",
+    ]
 
 
 def test_a_restorer_is_compared_with_and_without_the_guidance() -> None:

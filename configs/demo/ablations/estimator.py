@@ -1,19 +1,3 @@
-"""Which estimator of the residual vector? The mean is the paper's."""
+"""Which estimator of the residual vector?"""
 
-_base_ = ["../rave_demo.py", "../../_base_/three_seeds.py"]
-
-_residual = "model.losses.guidance.residual"
-_others = (
-    "median",
-    "geometric_median",
-    "trimmed_mean",
-    "weighted_mean",
-    "kmeans",
-    "lda",
-    "logistic",
-)
-ablation = dict(
-    axes=dict(
-        estimator=dict(mean={}, **{name: {f"{_residual}.estimator": name} for name in _others})
-    ),
-)
+_base_ = ["../rave_demo.py", "../../_base_/grids/estimator.py"]
