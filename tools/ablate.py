@@ -13,6 +13,7 @@ The exit status is 1 if a run failed; its log says why.
 """
 
 import argparse
+import itertools
 import json
 import os
 import queue
@@ -87,21 +88,26 @@ def execute_all(runs: Sequence[Run], folder: Path, devices: Sequence[str]) -> li
     for device in devices or (None,):
         free.put(device)
 
-    def one(run: Run) -> Result:
+    def one(number: int, run: Run) -> Result:
+        place, log = f"[{number}/{len(different)}] {run.name}", folder / run.key / "log.txt"
         device = free.get()
         try:
+            if finished(run, folder / run.key) is None:
+                print(f"{place}: runs, see {log}", flush=True)
             result = execute(run, folder / run.key, device)
         finally:
             free.put(device)
         if result.figures is None:
-            told = f"failed: {folder / run.key / 'log.txt'}"
+            told = f"failed: {log}"
         else:
             told = ", ".join(f"{k} {v:.3f}" for k, v in result.figures.items() if "/" not in k)
-        print(f"{run.name}: {told}", flush=True)
+            told += f" ({result.seconds / 60:.1f} minutes)"
+        print(f"{place}: {told}", flush=True)
         return result
 
     with ThreadPoolExecutor(max(len(devices), 1)) as pool:
-        found = dict(zip(different, pool.map(one, different.values()), strict=True))
+        results = pool.map(one, itertools.count(1), different.values())
+        found = dict(zip(different, results, strict=True))
     return [replace(found[run.key], labels=run.labels, seed=run.seed) for run in runs]
 
 

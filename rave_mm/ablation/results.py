@@ -27,6 +27,7 @@ class Result:
     figures: dict[str, float] | None
     """By metric, the input's under `input/`; None of a run that failed."""
     seconds: float = math.nan
+    """Since it was last started: of a run that was interrupted, not the time before."""
 
 
 def metrics_of(results: Sequence[Result]) -> list[str]:

@@ -112,13 +112,13 @@ def test_a_grid_is_run_once_and_gone_on_with(
 
 
 def test_runs_take_the_devices_in_turns(
-    ablate: ModuleType, monkeypatch: pytest.MonkeyPatch
+    ablate: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[tuple[str, str | None]] = []
 
     def execute(run: Run, _: Path, device: str | None) -> Result:
         asked.append((run.key, device))
-        return Result(run.labels, run.seed, run.key, {"PSNR": float(run.key)})
+        return Result(run.labels, run.seed, run.key, {"PSNR": float(run.key)}, seconds=90)
 
     monkeypatch.setattr(ablate, "execute", execute)
     runs = [Run((label,), 0, Config(), key) for label, key in (("a", "1"), ("b", "2"), ("c", "1"))]
@@ -130,3 +130,10 @@ def test_runs_take_the_devices_in_turns(
     ]
     assert sorted(key for key, _ in asked) == ["1", "2"], "equal settings are run once"
     assert {device for _, device in asked} <= {"0", "1"}
+    told = sorted(capsys.readouterr().out.splitlines())
+    assert told == [
+        "[1/2] c, seed 0: PSNR 1.000 (1.5 minutes)",
+        f"[1/2] c, seed 0: runs, see {Path('runs/1/log.txt')}",
+        "[2/2] b, seed 0: PSNR 2.000 (1.5 minutes)",
+        f"[2/2] b, seed 0: runs, see {Path('runs/2/log.txt')}",
+    ]
