@@ -49,6 +49,8 @@ class Provenance:
     """What was taken out of the direction, in words; empty for nothing."""
     seed: int = 0
     """Of what was drawn."""
+    photos: int | None = None
+    """How many photos were drawn from each folder; None for all."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ def residual_from_folders(
     check_estimator(estimator)
     clouds = embed_clouds(clip, well_lit, backlit, on_unreadable, photos, seed)
     residual = residual_from_clouds(clip, clouds, estimator, remove_tokens, remove_words, seed)
-    provenance = replace(residual.provenance, well_lit=str(well_lit), backlit=str(backlit))
+    provenance = replace(
+        residual.provenance, well_lit=str(well_lit), backlit=str(backlit), photos=photos
+    )
     return replace(residual, provenance=provenance)
 
 

@@ -57,11 +57,13 @@ def chosen_words(arguments: argparse.Namespace, clip: FrozenCLIP) -> Words:
 
 
 def photos_of(residual: ResidualVector, clip: FrozenCLIP) -> PhotoClouds | None:
-    """The photos of the folders that a vector was made of, where these are still there."""
+    """The photos that a vector was made of, where these are still there."""
     origin = residual.provenance
     try:
-        return embed_clouds(clip, origin.well_lit, origin.backlit, "skip")
-    except FileNotFoundError as error:
+        return embed_clouds(
+            clip, origin.well_lit, origin.backlit, "skip", origin.photos, origin.seed
+        )
+    except (FileNotFoundError, ValueError) as error:
         told = f"without the photos that the vector was made of, which are not here: {error}"
         print_log(told, "current", logging.WARNING)
         return None

@@ -1,7 +1,6 @@
 """A CLIP that is asked and never taught."""
 
 import functools
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from rave_mm.clip.fingerprint import fingerprint
 from rave_mm.clip.image_encoder import TIMM
 from rave_mm.clip.prompts import TextTower, encode_prompts, find_text_tower
 from rave_mm.clip.weights import BUNDLED, BUNDLED_FOLDER, build_clip
@@ -93,14 +93,10 @@ class FrozenCLIP:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A hash of the image tower's weights and of what is done to an image before it."""
+        """A hash of the image tower and of what is done to an image before it."""
         photo = self._preprocess
         before = (self.image_size, self.mean, self.std, photo.interpolation, photo.resize_mode)
-        digest = hashlib.sha256(repr((*before, photo.fill_color)).encode())
-        for key, tensor in sorted(self._model.visual.state_dict().items()):
-            digest.update(key.encode())
-            digest.update(tensor.cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(self._model.visual, *before, photo.fill_color)
 
     def embed(self, images: Tensor) -> Tensor:
         """Unit embeddings `f(x) = E(x)/|E(x)|`.
@@ -231,17 +227,12 @@ class FrozenCLIP:
 
     @functools.cached_property
     def text_fingerprint(self) -> str:
-        """A hash of the text tower's weights.
+        """A hash of the text tower.
 
         Raises:
             TypeError: no text tower that takes token embeddings.
         """
-        digest = hashlib.sha256()
-        for key, tensor in sorted(self.text_tower.state_dict().items()):
-            if not key.startswith("visual."):
-                digest.update(key.encode())
-                digest.update(tensor.cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(self.text_tower, without="visual")
 
     def embed_prompts(self, embedding: Tensor, end: Tensor) -> Tensor:
         """Unit embeddings of prompts that are given as token embeddings.

@@ -85,12 +85,14 @@ def change_report(
     Args:
         before, after: (D,), of unit length.
         words: what to read both with.
-        clouds: photos, for how much of their separation was kept; None to leave that out.
+        clouds: photos, for how much of their separation was kept: both vectors are measured on
+            them, the target too. None to leave that out.
         count: how many words of either end.
     """
     lines = [f"cosine of the two vectors: {float(before @ after):.4f}"]
     if clouds is not None:
         sets = (clouds.well_lit.embeddings, clouds.backlit.embeddings)
+        lines.append(f"on {len(sets[0])} well-lit and {len(sets[1])} backlit photos of the first:")
         lines.append(f"{'':10}{'AUC':>8}{'target':>10}{'backlit':>10}{'between':>10}")
         for name, vector in (("before", before), ("after", after)):
             target, start = target_along(vector, sets[0]), float((sets[1] @ vector).mean())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from rave_mm.functional import residual_vector
+from rave_mm.functional import residual_vector, target_along
 
 Rows: TypeAlias = NDArray[np.float64]
 Estimate: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -34,7 +34,8 @@ def estimate_direction(estimator: str, well_lit: Tensor, backlit: Tensor, seed: 
 
     Returns:
         (D,), unit length, in the type and on the device of `well_lit`. Of the controls, "random"
-        and "shuffled", the sign is the one that leads from the backlit to the well-lit mean.
+        and "shuffled", the sign is the one with which the target lies beyond the backlit photos,
+        so that the guidance has a way to go.
 
     Raises:
         ValueError: an unknown estimator, shapes or lengths that do not fit, or no direction, as
@@ -54,7 +55,9 @@ def estimate_direction(estimator: str, well_lit: Tensor, backlit: Tensor, seed: 
         )
     direction = normalize(direction, dim=0)
     if estimator in CONTROLS:
-        direction = direction * torch.sign(direction @ mean.cpu().double())
+        start = float((backlit.cpu().double() @ direction).mean())
+        if target_along(direction, well_lit.cpu().double()) < start:
+            direction = -direction
     return direction.to(well_lit)
 
 
@@ -82,7 +85,7 @@ def _median(rows: Rows) -> Rows:
 
 
 def _trimmed_mean(rows: Rows) -> Rows:
-    """Of each component, without a tenth of the photos at either end."""
+    """Of each component, without a tenth of the photos at either end: of ten photos on."""
     cut = int(_TRIMMED * len(rows))
     return np.sort(rows, axis=0)[cut : len(rows) - cut].mean(0)
 

@@ -7,9 +7,11 @@ side. What may be meant, as in a trial or an experiment, is a warning.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rave_mm.clip.encoder import FrozenCLIP
+from rave_mm.clip.photo_embeddings import PhotoEmbeddings
 from rave_mm.clip.vocabulary import embed_phrases
 from rave_mm.direction.clouds import PhotoClouds
 from rave_mm.direction.estimators import Estimate
@@ -50,16 +52,23 @@ def check_clouds(clip: FrozenCLIP, clouds: PhotoClouds) -> Findings:
             f"the residual vector is of very few photos ({', '.join(few)}), so each of them sways "
             f"it; take {HANDFUL} at least, better some dozens"
         )
-    in_both = _in_both(clouds)
-    if in_both:
-        some = "; ".join(f"{one} and {other}" for one, other in in_both[:_SHOWN])
-        told = f"photos are in both folders ({len(in_both)} of the well-lit ones): {some}"
-        if len(in_both) == len(clouds.well_lit.paths):
+    both = {digest for digest in clouds.well_lit.digests if digest} & set(clouds.backlit.digests)
+    bright, dark = (_in(found, both) for found in (clouds.well_lit, clouds.backlit))
+    if both:
+        partner = dict(zip(clouds.backlit.digests, clouds.backlit.paths, strict=True))
+        some = "; ".join(
+            f"{clouds.well_lit.paths[index]} and {partner[clouds.well_lit.digests[index]]}"
+            for index in np.flatnonzero(bright)[:_SHOWN]
+        )
+        counts = f"{bright.sum()} of {len(bright)} well-lit, {dark.sum()} of {len(dark)} backlit"
+        told = f"photos are in both folders ({counts}): {some}"
+        if bright.all() or dark.all():
             errors.append(f"all {told}. Name two folders that differ.")
         else:
             warnings.append(f"{told}. They blur the vector: take them out of one folder.")
-    elif not few:
-        warnings += _swapped(clip, clouds)
+    if min((~bright).sum(), (~dark).sum()) >= HANDFUL:
+        rows = (clouds.well_lit.embeddings[~bright], clouds.backlit.embeddings[~dark])
+        warnings += _swapped(clip, *rows)
     return Findings(tuple(errors), tuple(warnings))
 
 
@@ -86,7 +95,14 @@ def check_vector(
     if min(len(clouds.well_lit.paths), len(clouds.backlit.paths)) < HANDFUL:
         return Findings()
     found = held_out_separation(estimate, clouds)
-    if found is None or found >= CHANCE:
+    if found is None:
+        return Findings(
+            warnings=(
+                "the photos of a folder show fewer than three scenes (photos of one name or of "
+                "equal contents are one), so none can be held out to test the residual vector",
+            )
+        )
+    if found >= CHANCE:
         return Findings()
     return Findings(
         warnings=(
@@ -97,26 +113,18 @@ def check_vector(
     )
 
 
-def _in_both(clouds: PhotoClouds) -> list[tuple[str, str]]:
-    backlit = {
-        digest: path
-        for digest, path in zip(clouds.backlit.digests, clouds.backlit.paths, strict=True)
-        if digest
-    }
-    return [
-        (str(path), str(backlit[digest]))
-        for digest, path in zip(clouds.well_lit.digests, clouds.well_lit.paths, strict=True)
-        if digest in backlit
-    ]
+def _in(photos: PhotoEmbeddings, digests: set[str]) -> NDArray[np.bool_]:
+    """Which of the photos have one of these contents."""
+    return np.array([digest in digests for digest in photos.digests])
 
 
-def _swapped(clip: FrozenCLIP, clouds: PhotoClouds) -> list[str]:
+def _swapped(clip: FrozenCLIP, well_lit: Tensor, backlit: Tensor) -> list[str]:
     """A vector always leads to the folder that is named well_lit, so words must tell."""
     try:
         bright, dark = embed_phrases(clip, _LIGHT).embeddings
     except TypeError:  # no text tower that texts can be told to
         return []
-    found = separation(bright - dark, clouds.well_lit.embeddings, clouds.backlit.embeddings)
+    found = separation(bright - dark, well_lit, backlit)
     if found >= SWAPPED or np.isnan(found):
         return []
     return [

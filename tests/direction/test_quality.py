@@ -1,16 +1,17 @@
 import csv
 import io
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+from rave_mm.direction import quality
 from rave_mm.direction.clouds import PhotoClouds
 from rave_mm.direction.estimators import ESTIMATORS, estimate_direction
 from rave_mm.direction.quality import (
-    bootstrap_agreement,
-    halves_agreement,
     held_out_separation,
     measure_estimators,
     quality_csv,
@@ -63,25 +64,32 @@ def test_photos_of_one_scene_are_held_out_together(make_clouds: MakeClouds) -> N
 def test_too_few_scenes_to_hold_any_out(make_clouds: MakeClouds) -> None:
     one = make_clouds(1.0, 1)
     assert held_out_separation(mean, one) is None
-    assert halves_agreement(mean, one) is None
 
 
-def test_stability_grows_with_the_number_of_photos(make_clouds: MakeClouds) -> None:
-    few, many = make_clouds(0.3, 6), make_clouds(0.3, 200)
-    for agreement in (halves_agreement, bootstrap_agreement):
-        low, high = agreement(mean, few), agreement(mean, many)
-        assert low is not None and high is not None and low < high < 1
-    assert high > 0.98
+def test_the_cost_is_without_what_is_loaded_once(
+    make_clouds: MakeClouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def slow_at_first(name: str, *rows: Any) -> torch.Tensor:
+        if name not in loaded:
+            loaded.append(name)
+            time.sleep(0.4)
+        return estimate_direction(name, *rows)
+
+    monkeypatch.setattr(quality, "estimate_direction", slow_at_first)
+    (found,) = measure_estimators(make_clouds(1.0, 6), estimators=["median"])
+    assert found.seconds < 0.3
 
 
 def test_measures_of_all_estimators(make_clouds: MakeClouds) -> None:
     measured = measure_estimators(make_clouds(0.6, 20), make_clouds(0.6, 20, seed=1))
-    by_name = {quality.estimator: quality for quality in measured}
+    by_name = {found.estimator: found for found in measured}
     assert list(by_name) == list(ESTIMATORS)
     assert by_name["mean"].cosine_to_mean == pytest.approx(1)
     assert by_name["mean"].held_out_auc is not None and by_name["mean"].held_out_auc > 0.95
-    for quality in measured:
-        assert quality.target > quality.backlit_mean and quality.seconds > 0
+    for found in measured:
+        assert found.target > found.backlit_mean and found.seconds > 0
     assert abs(by_name["random"].bootstrap) < 0.5 < 0.9 < by_name["mean"].bootstrap
     assert len(quality_table(measured).split("\n")) == 1 + len(ESTIMATORS)
     rows = list(csv.DictReader(io.StringIO(quality_csv(measured))))

@@ -67,10 +67,43 @@ def test_photos_in_both_folders(light: PhotoClouds) -> None:
     some = replace(light.backlit, digests=("w/w1.png", *light.backlit.digests[1:]))
     found = check_clouds(load_clip(), PhotoClouds(light.well_lit, some))
     assert not found.errors
-    assert "(1 of the well-lit ones): w/w1.png and b/b0.png" in found.warnings[0]
+    told = "photos are in both folders (1 of 5 well-lit, 1 of 5 backlit): w/w1.png and b/b0.png"
+    assert told in found.warnings[0]
     every = replace(light.backlit, digests=light.well_lit.digests)
     (error,) = check_clouds(load_clip(), PhotoClouds(light.well_lit, every)).errors
-    assert error.startswith("all photos are in both folders (5 of")
+    assert error.startswith("all photos are in both folders (5 of 5 well-lit, 5 of 5 backlit)")
+
+
+@pytest.mark.parametrize("more", ["well_lit", "backlit"])
+def test_one_folder_within_the_other(light: PhotoClouds, more: str) -> None:
+    """Whichever is the larger one."""
+    part = replace(
+        light.backlit,
+        embeddings=light.backlit.embeddings[:3],
+        paths=light.backlit.paths[:3],
+        digests=light.well_lit.digests[:3],
+    )
+    sets = {"well_lit": light.well_lit, "backlit": part}
+    if more == "backlit":
+        sets = {"well_lit": part, "backlit": light.well_lit}
+    (error,) = check_clouds(load_clip(), PhotoClouds(**sets)).errors
+    counts = {"well_lit": "3 of 5 well-lit, 3 of 3", "backlit": "3 of 3 well-lit, 3 of 5"}[more]
+    assert error.startswith(f"all photos are in both folders ({counts} backlit)")
+
+
+def test_swapped_folders_with_a_photo_in_both(light: PhotoClouds) -> None:
+    def with_the_same_one(photos: PhotoEmbeddings) -> PhotoEmbeddings:
+        return replace(
+            photos,
+            embeddings=torch.cat([photos.embeddings, light.backlit.embeddings[:1]]),
+            paths=(*photos.paths, photos.paths[0].with_stem("same")),
+            digests=(*photos.digests, "same"),
+        )
+
+    swapped = PhotoClouds(*map(with_the_same_one, (light.backlit, light.well_lit)))
+    in_both, the_other_way = check_clouds(load_clip(), swapped).warnings
+    assert in_both.startswith("photos are in both folders (1 of 6 well-lit")
+    assert the_other_way.startswith("are the folders swapped?")
 
 
 def test_a_vector_that_parts_nothing(make_clouds: MakeClouds) -> None:
@@ -83,6 +116,17 @@ def test_a_vector_that_parts_nothing(make_clouds: MakeClouds) -> None:
         assert bool(found.warnings) == warned
         if warned:
             assert "does not tell backlit photos from well-lit ones" in found.warnings[0]
+
+
+def test_too_few_scenes_to_hold_any_out(make_clouds: MakeClouds) -> None:
+    clouds = make_clouds(1.0, 6)
+    one = replace(clouds.well_lit, digests=("same",) * 6)
+    rows = (clouds.well_lit.embeddings, clouds.backlit.embeddings)
+    vector = mean(*rows)
+    found = check_vector(
+        PhotoClouds(one, clouds.backlit), vector, target_along(vector, rows[0]), mean
+    )
+    assert "fewer than three scenes" in found.warnings[0]
 
 
 def test_a_target_on_the_backlit_side(make_clouds: MakeClouds) -> None:

@@ -67,11 +67,27 @@ def test_make_read_and_compare(
     assert f"cosine of the two vectors: {cosine:.4f}" in printed and "AUC" in printed
 
 
-def test_reading_without_the_photos(
+def test_the_photos_are_those_that_the_vector_was_made_of(
     tool: ModuleType, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool.main(["make", "backlit", "well-lit", "--photos", "3", "--seed", "1", "--out", "v.npz"])
+    residual = ResidualVector.load("v.npz")
+    assert (residual.provenance.photos, residual.provenance.well_lit_count) == (3, 3)
+    capsys.readouterr()
+    tool.main(["compare", "v.npz", "v.npz", "--words", "a tower"])
+    printed = capsys.readouterr().out
+    assert "on 3 well-lit and 3 backlit photos of the first:" in printed
+    assert f"{residual.target:10.4f}" in printed, "the target that training takes"
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_reading_without_the_photos(
+    tool: ModuleType, work: Path, empty: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tool.main(["make", "backlit", "well-lit", "--out", "v.npz"])
     (work / "backlit").rename(work / "gone")
+    if empty:
+        (work / "backlit").mkdir()
     tool.main(["read", "v.npz", "--top", "3", "--out", "reading"])
     assert read_photo("reading/residual.png").shape[0] < 600, "two pictures"
     assert len(Path("reading/words.csv").read_text().splitlines()) > 49408
