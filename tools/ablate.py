@@ -5,11 +5,13 @@
 
 The grid is the config's `ablation` (docs/residual.md), or --vary. A run is trained by
 tools/train.py and its last checkpoint tested by tools/test.py. What is finished is not run again,
-also when another grid asks for it; what was interrupted goes on where it stopped. A run of other
-settings, another bundled CLIP or other photographs is another run.
+also when another grid asks for it; what was interrupted goes on where it stopped, and a test that
+could not compute a metric is made again. A run of other settings, another bundled CLIP, other
+photographs or another file that the config names is another run; for other code, begin in another
+WORK_DIR.
 
 Into WORK_DIR/NAME go runs.csv, table.md and figure.png, into WORK_DIR/runs what each run leaves.
-The exit status is 1 if a run failed; its log says why.
+The exit status is 1 if a run failed, or a metric could not be computed; its log says why.
 """
 
 import argparse
@@ -27,12 +29,15 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from rave_mm.ablation.grid import Run, grid_from_options, plan_runs, read_grid
+from rave_mm import config_path
+from rave_mm.ablation.grid import Run, plan_runs, read_grid
 from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
 from rave_mm.engine.command_line import load_config
 from rave_mm.whole_files import replacing, write_whole
 
 TOOLS = Path(__file__).resolve().parent
+
+NOT_COMPUTED = 3  # the exit status of tools/test.py, whose other figures hold
 
 
 def finished(run: Run, folder: Path) -> Result | None:
@@ -45,7 +50,10 @@ def finished(run: Run, folder: Path) -> Result | None:
 
 
 def execute(run: Run, folder: Path, device: str | None) -> Result:
-    """Train and test a run; what it prints goes to `log.txt`."""
+    """Train and test a run; what it prints goes to `log.txt`.
+
+    It is finished, and not made again, when all its figures could be computed.
+    """
     done = finished(run, folder)
     if done is not None:
         return done
@@ -58,23 +66,25 @@ def execute(run: Run, folder: Path, device: str | None) -> Result:
     if device is not None:
         environment["CUDA_VISIBLE_DEVICES"] = device
 
-    def tool(name: str, *arguments: str | Path) -> bool:
+    def tool(name: str, *arguments: str | Path) -> int:
         command = [sys.executable, str(TOOLS / f"{name}.py"), str(config), *map(str, arguments)]
         with (folder / "log.txt").open("a", encoding="utf-8") as log:
             done = subprocess.run(
                 command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False
             )
-        return done.returncode == 0
+        return done.returncode
 
     failed = Result(run.labels, run.seed, run.key, None)
     train = folder / "train"
-    if not tool("train", "--work-dir", train, "--resume"):
+    if tool("train", "--work-dir", train, "--resume") != 0:
         return failed
     checkpoint = train / Path((train / "last_checkpoint").read_text().strip()).name
-    if not tool("test", checkpoint, "--work-dir", folder / "test", "--out", figures):
+    status = tool("test", checkpoint, "--work-dir", folder / "test", "--out", figures)
+    if status not in (0, NOT_COMPUTED):
         return failed
     record = {"figures": json.loads(figures.read_text()), "seconds": time.time() - started}
-    write_whole(folder / "result.json", json.dumps(record, indent=2) + "\n")
+    if status == 0:
+        write_whole(folder / "result.json", json.dumps(record, indent=2) + "\n")
     return Result(run.labels, run.seed, run.key, record["figures"], record["seconds"])
 
 
@@ -102,6 +112,8 @@ def execute_all(runs: Sequence[Run], folder: Path, devices: Sequence[str]) -> li
         else:
             told = ", ".join(f"{k} {v:.3f}" for k, v in result.figures.items() if "/" not in k)
             told += f" ({result.seconds / 60:.1f} minutes)"
+            if finished(run, folder / run.key) is None:
+                told += f"; a metric could not be computed, see {log}"
         print(f"{place}: {told}", flush=True)
         return result
 
@@ -120,9 +132,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--vary",
         nargs="+",
         metavar="KEY=VALUE,VALUE",
-        help="settings to vary, one axis each, in place of the config's",
+        help="settings to vary, one axis each, in place of the config's; a list as ['a','b']",
     )
-    parser.add_argument("--seeds", nargs="+", type=int, help="in place of the grid's")
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=int,
+        help="in place of the grid's, for its seed_keys (default of both: 0, randomness.seed)",
+    )
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="for every run")
     parser.add_argument(
         "--devices", nargs="+", default=[], help="GPUs by number, a run at a time on each"
@@ -133,19 +150,29 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=Path("work_dirs/ablations"),
         help="where everything goes (default: work_dirs/ablations)",
     )
-    parser.add_argument("--name", help="of the folder of the table (default: the config's)")
+    parser.add_argument(
+        "--name", help="of the folder of the table (default: by the config and what is varied)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="list the runs and stop")
     given = parser.parse_args(arguments)
     given.launcher, given.local_rank = "none", 0
     return given
 
 
+def default_name(config: str, vary: Sequence[str]) -> str:
+    """As `demo-weight` for `demo/ablations/weight.py`: grids of two sets do not share a table."""
+    root = config_path("demo/rave_demo").parents[1]
+    path = Path(config) if Path(config).is_file() else config_path(config)
+    path = path.resolve().with_suffix("")
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else (path.name,)
+    varied = [argument.partition("=")[0].rpartition(".")[2] for argument in vary]
+    return "-".join([*(part for part in parts if part != "ablations"), *varied])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     given = parse(arguments)
     config = load_config(given)
-    grid = grid_from_options(given.vary, given.seeds) if given.vary else read_grid(config)
-    if given.seeds:
-        grid = replace(grid, seeds=given.seeds)
+    grid = read_grid(config, given.vary or (), given.seeds)
     runs = list(plan_runs(config, grid))
     runs_folder = given.work_dir / "runs"
     if given.dry_run:
@@ -154,7 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{run.key}  {state:9} {run.name}")
         return
     results = execute_all(runs, runs_folder, given.devices)
-    axes, folder = list(grid.axes), given.work_dir / (given.name or Path(given.config).stem)
+    name = given.name or default_name(given.config, given.vary or ())
+    axes, folder = list(grid.axes), given.work_dir / name
     table = settings_table(axes, results)
     write_whole(folder / "runs.csv", runs_csv(axes, results))
     write_whole(folder / "table.md", table)
@@ -162,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if any(result.figures for result in results):
         draw_results(axes, results, folder / "figure.png")
         print(f"figure  {folder / 'figure.png'}")
-    if any(result.figures is None for result in results):
+    if any(finished(run, runs_folder / run.key) is None for run in runs):
         sys.exit(1)
 
 

@@ -2,19 +2,33 @@
 
 import ast
 import copy
-import hashlib
+import inspect
 import itertools
-import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.runner import Runner
 
-from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.ablation.settings_key import settings_key
 
-_FOLDERS = ("backlit", "well_lit")
+# A word, or a list with the commas in it.
+_VALUE = re.compile(r"\[[^\]]*\]|\([^)]*\)|[^,\[\](]+")
+
+# What is read of a config: its other top-level keys are variables, for use within it.
+_READ = {
+    *inspect.signature(Runner.__init__).parameters,
+    "activation_checkpointing",
+    "compile",
+    "custom_imports",
+    "efficient_conv_bn_eval",
+    "find_unused_parameters",
+    "model_wrapper_cfg",
+    "sync_bn",
+    "test_metrics",
+}
 
 
 @dataclass(frozen=True)
@@ -49,41 +63,51 @@ class Run:
     """The setting on each axis."""
     seed: int
     config: Config
-    """Complete; without `ablation`, `work_dir` and variables."""
+    """Complete; without `ablation`, `work_dir` and variables that begin with an underscore."""
     key: str
-    """A hash of the config, the bundled CLIP and the photos: equal runs of any grid share it."""
+    """Its :func:`settings_key`: equal runs of any grid share it."""
 
     @property
     def name(self) -> str:
         return f"{', '.join(self.labels)}, seed {self.seed}"
 
 
-def read_grid(config: Config) -> Grid:
-    """The grid of a config that has an `ablation`; ValueError where it has none."""
-    return Grid(**config.get("ablation", {"axes": {}}))
+def read_grid(config: Config, vary: Sequence[str] = (), seeds: Sequence[int] | None = None) -> Grid:
+    """The grid of a config's `ablation`, or what a command line says in its place.
 
-
-def grid_from_options(vary: Sequence[str], seeds: Sequence[int] | None) -> Grid:
-    """The grid of `KEY=VALUE,VALUE` arguments, one axis each.
-
-    Values are read as Python where they can be, and as words where not.
+    Args:
+        config: with an `ablation`, unless there is something to vary.
+        vary: `KEY=VALUE,VALUE`, one axis each, in place of the config's axes. Values are read as
+            Python where they can be, lists included, and as words where not.
+        seeds: in place of the config's; `seed_keys` stay the config's.
 
     Raises:
-        ValueError: an argument is not of that form.
+        ValueError: nothing to vary, or an argument that is not of that form.
     """
-    axes = {}
-    for argument in vary:
-        key, equals, values = argument.partition("=")
-        if not equals or not key or not values:
-            raise ValueError(f"--vary: got {argument!r}, expected KEY=VALUE,VALUE")
-        axes[key] = {value: {key: _value(value)} for value in values.split(",")}
-    return Grid(axes, seeds or (0,))
+    settings = {"axes": {}, **config.get("ablation", {})}
+    if vary:
+        settings["axes"] = dict(map(_axis, vary))
+    if seeds:
+        settings["seeds"] = seeds
+    return Grid(**settings)
+
+
+def _axis(argument: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    key, _, listed = argument.partition("=")
+    values = _VALUE.findall(listed)
+    if not key or not values or ",".join(values) != listed:
+        raise ValueError(f"--vary: got {argument!r}, expected KEY=VALUE,VALUE")
+    return key, {value: {key: _value(value)} for value in values}
 
 
 def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
+        if text[0] in "[(":
+            raise ValueError(
+                f"--vary: got {text}, expected a list as Python writes it, its words in quotes"
+            ) from None
         return text
 
 
@@ -115,47 +139,26 @@ def _aside(key: str) -> bool:
 
 def _check_key(config: dict[str, Any], key: str) -> None:
     """Refuse what MMEngine would add without effect; a new setting of a part may be one."""
-    part: Any = config
     *parents, last = key.split(".")
+    first = (parents or [last])[0]
+    if first in config and first not in _READ:
+        raise ValueError(
+            f"{key}: {first} is a variable of the config, which decides nothing once the config is "
+            "read; vary the parts that it is used in, as model.losses.NAME.SETTING"
+        )
+    part: Any = config
     for depth, name in enumerate(parents or [last]):
-        if isinstance(part, (list, tuple)):
-            known = list(map(str, range(len(part))))
-        else:
-            known = list(part) if isinstance(part, Mapping) else []
-        if name not in known:
+        if name not in _parts(part):
             at = ".".join(parents[:depth]) or "the config"
             raise ValueError(
-                f"{key}: {at} has no {name!r}; it has {', '.join(known) or 'no parts'}"
+                f"{key}: {at} has no {name!r}; it has {', '.join(_parts(part)) or 'no parts'}"
             )
         part = part[int(name)] if isinstance(part, (list, tuple)) else part[name]
+    if parents and not isinstance(part, (list, tuple, Mapping)):
+        raise ValueError(f"{key}: {'.'.join(parents)} is {part!r}, which has no parts")
 
 
-def settings_key(config: Config) -> str:
-    """A hash of all that decides a run: its config, the bundled CLIP, and its photos.
-
-    Of the photos their names and sizes, wherever the config names a folder as `backlit` or
-    `well_lit`.
-    """
-    settings = config.to_dict()
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode())
-    for source in sorted(BUNDLED_FOLDER.iterdir()):
-        digest.update(source.read_bytes())
-    for folder in sorted(set(_folders(settings))):
-        path = Path(folder)
-        listed = path if path.is_dir() else path.parent
-        for photo in sorted(listed.rglob("*")):
-            if photo.is_file():
-                digest.update(f"{photo} {photo.stat().st_size}".encode())
-    return digest.hexdigest()[:12]
-
-
-def _folders(part: Any) -> Iterator[str]:
-    if isinstance(part, dict):
-        for key, value in part.items():
-            if key in _FOLDERS and isinstance(value, str):
-                yield value
-            else:
-                yield from _folders(value)
-    elif isinstance(part, (list, tuple)):
-        for item in part:
-            yield from _folders(item)
+def _parts(part: Any) -> list[str]:
+    if isinstance(part, (list, tuple)):
+        return list(map(str, range(len(part))))
+    return list(part) if isinstance(part, Mapping) else []

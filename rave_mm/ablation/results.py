@@ -68,7 +68,10 @@ def settings_table(axes: Sequence[str], results: Sequence[Result]) -> str:
     for labels, found in by_setting(results).items():
         done = [result.figures for result in found if result.figures is not None]
         told = str(len(found)) if len(done) == len(found) else f"{len(done)} of {len(found)}"
-        spread = [_spread([figures[name] for figures in done]) for name in metrics]
+        spread = [
+            _spread([figures[name] for figures in done if name in figures]) if done else "failed"
+            for name in metrics
+        ]
         rows.append([*labels, *spread, told])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
@@ -83,7 +86,7 @@ def by_setting(results: Sequence[Result]) -> dict[tuple[str, ...], list[Result]]
 
 def _spread(values: Sequence[float]) -> str:
     if not values:
-        return "failed"
+        return "not computed"
     if len(values) == 1:
         return f"{values[0]:.3f}"
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
@@ -107,9 +110,9 @@ def draw_results(axes: Sequence[str], results: Sequence[Result], path: Path) -> 
     ):
         for number, line in enumerate(lines):
             dots = [
-                (places[result.labels[0]], result.figures[metric])
+                (places[result.labels[0]], (result.figures or {})[metric])
                 for result in results
-                if result.labels[1:] == line and result.figures is not None
+                if result.labels[1:] == line and metric in (result.figures or {})
             ]
             if not dots:
                 continue

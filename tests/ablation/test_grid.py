@@ -1,13 +1,11 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 from mmengine.config import Config
 
 from rave_mm import config_path
-from rave_mm.ablation.grid import Grid, grid_from_options, plan_runs, read_grid
+from rave_mm.ablation.grid import Grid, plan_runs, read_grid
 from rave_mm.direction.estimators import ESTIMATORS
-from rave_mm.image_files import write_photo
 
 CONFIGS = config_path("demo/rave_demo").parents[1]
 ABLATIONS = sorted((CONFIGS / "demo/ablations").glob("*.py"))
@@ -53,39 +51,38 @@ def test_a_setting_that_replaces_a_part_does_so_with_each_seed() -> None:
     assert [run.config.model.to_dict() for run in runs] == [{"other": 2}] * 2
 
 
-def test_equal_settings_are_one_run_whatever_they_are_called() -> None:
-    first = next(plan_runs(config(), Grid({"weight": {"1": {"model.weight": 1.0}}})))
-    with_grid = config()
-    with_grid.ablation = {"axes": {}}
-    with_grid.work_dir = "elsewhere"
-    with_grid._variable = 3
-    second = next(plan_runs(with_grid, Grid({"other": {"default": {}}})))
-    assert first.key == second.key
-
-
-def test_other_photographs_make_another_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    keys = []
-    for size in (4, 5):
-        write_photo(Path("photos/a.png"), np.zeros((size, 40, 3), np.uint8))
-        keys.append(next(plan_runs(config(), Grid({"x": {"y": {}}}))).key)
-    assert keys[0] != keys[1]
-
-
 def test_values_on_the_command_line_are_python_or_words() -> None:
-    grid = grid_from_options(["model.weight=1,2.5", "model.kind=mean,None"], [4])
+    vary = ["model.weight=1,2.5", "model.kind=mean,None", "model.words=['a','b'],[],(1, 2)"]
+    grid = read_grid(config(), vary, [4])
     assert grid.axes["model.weight"] == {"1": {"model.weight": 1}, "2.5": {"model.weight": 2.5}}
     assert grid.axes["model.kind"]["mean"] == {"model.kind": "mean"}
     assert grid.axes["model.kind"]["None"] == {"model.kind": None}
+    values = [setting["model.words"] for setting in grid.axes["model.words"].values()]
+    assert values == [["a", "b"], [], (1, 2)]
     assert list(grid.seeds) == [4]
 
 
-@pytest.mark.parametrize("argument", ["model.weight", "=1", "model.weight="])
+def test_what_is_varied_on_the_command_line_keeps_the_seeds_of_the_config() -> None:
+    demo = Config.fromfile(config_path("demo/ablations/random_vector"))
+    key = "model.losses.guidance.residual.estimator"
+    grid = read_grid(demo, [f"{key}=random"])
+    assert list(grid.axes) == [key] and list(grid.seeds) == [0, 1, 2]
+    residuals = [run.config.model.losses.guidance.residual for run in plan_runs(demo, grid)]
+    assert [residual.seed for residual in residuals] == [0, 1, 2]
+    assert list(read_grid(demo, [f"{key}=random"], [5]).seeds) == [5]
+
+
+@pytest.mark.parametrize(
+    "argument", ["model.weight", "=1", "model.weight=", "model.weight=1,", "model.weight=[[1],[2]]"]
+)
 def test_not_of_the_form(argument: str) -> None:
     with pytest.raises(ValueError, match="expected KEY=VALUE,VALUE"):
-        grid_from_options([argument], None)
+        read_grid(config(), [argument])
+
+
+def test_a_list_of_words_without_quotes() -> None:
+    with pytest.raises(ValueError, match=r"got \[a,b\], expected a list as Python writes it"):
+        read_grid(config(), ["model.words=[a,b]"])
 
 
 def test_a_key_that_would_have_no_effect() -> None:
@@ -94,9 +91,18 @@ def test_a_key_that_would_have_no_effect() -> None:
         ("model.loses.guidance", "model has no 'loses'; it has weight, losses"),
         ("model.losses.7.type", "model.losses has no '7'; it has 0"),
         ("model.weight.x.y", "model.weight has no 'x'; it has no parts"),
+        ("model.weight.x", "model.weight is 1.0, which has no parts"),
+        ("data.backlit", "data is a variable of the config, which decides nothing"),
     ):
-        with pytest.raises(ValueError, match=f"{key}: {message}"):
+        with pytest.raises(ValueError, match=f"^{key}: {message}"):
             list(plan_runs(config(), Grid({"x": {"y": {key: 1}}})))
+
+
+def test_a_seed_for_a_vector_from_a_file_is_refused() -> None:
+    demo = Config.fromfile(config_path("demo/ablations/weight"))
+    demo.model.losses.guidance.residual = "residual.npz"
+    with pytest.raises(ValueError, match=r"residual\.seed: .* is 'residual\.npz', which has no"):
+        list(plan_runs(demo, read_grid(demo)))
 
 
 def test_a_config_without_a_grid() -> None:

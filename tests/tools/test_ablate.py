@@ -2,8 +2,10 @@
 
 import csv
 import runpy
+import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
 
 import rave_mm.register  # noqa: F401 - before the tools, which run in this process
 from rave_mm.ablation.grid import Run
-from rave_mm.ablation.results import Result
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
 from rave_mm.image_files import read_photo, write_photo
 from tests.tools.loading import load_tool
@@ -111,29 +113,107 @@ def test_a_grid_is_run_once_and_gone_on_with(
     assert [line.split()[1] for line in lines] == ["finished", "to"]
 
 
+@pytest.mark.slow
+def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
+    ablate: ModuleType, commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vary = ["--vary", "model.losses.guidance.loss_weight=15.0"]
+    really_write = CheckpointHook.after_train_iter
+
+    def killed(*arguments: Any, **settings: Any) -> None:
+        really_write(*arguments, **settings)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(CheckpointHook, "after_train_iter", killed)
+        ablate.main([CONFIG, *vary, *TINY])
+    (train,) = Path("work_dirs/ablations/runs").glob("*/train")
+    assert sorted(path.name for path in train.glob("iter_*.pth")) == ["iter_1.pth"]
+    ablate.main([CONFIG, *vary, *TINY])
+    assert names(commands) == ["train", "train", "test"]
+    assert (train / "iter_2.pth").is_file()
+    (log,) = [
+        text
+        for path in train.rglob("*.log")
+        if "training goes on from" in (text := path.read_text(encoding="utf-8"))
+    ]
+    assert "iter_1.pth" in log
+    (row,) = table("work_dirs/ablations/demo-rave_demo-loss_weight/runs.csv")
+    assert float(row["PSNR"]) > 0
+
+
+class Tools:
+    """Stands for train.py and test.py: what they are told, and what they leave."""
+
+    def __init__(self, together: int = 1, status: int = 0) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        self.together = threading.Barrier(together)
+        self.status = status
+
+    def run(self, command: list[str], env: dict[str, str], **_: Any) -> Any:
+        tool, folder = Path(command[1]).stem, Path(command[2]).parent
+        self.asked.append((tool, env.get("CUDA_VISIBLE_DEVICES")))
+        if tool == "train":
+            self.together.wait(timeout=30)
+            (folder / "train").mkdir()
+            (folder / "train/last_checkpoint").write_text("iter_1.pth")
+            return subprocess.CompletedProcess(command, 0)
+        (folder / "figures.json").write_text('{"PSNR": 1.0, "input/PSNR": 0.5}')
+        return subprocess.CompletedProcess(command, self.status)
+
+
 def test_runs_take_the_devices_in_turns(
     ablate: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[tuple[str, str | None]] = []
-
-    def execute(run: Run, _: Path, device: str | None) -> Result:
-        asked.append((run.key, device))
-        return Result(run.labels, run.seed, run.key, {"PSNR": float(run.key)}, seconds=90)
-
-    monkeypatch.setattr(ablate, "execute", execute)
+    tools = Tools(together=2)
+    monkeypatch.setattr(ablate.subprocess, "run", tools.run)
     runs = [Run((label,), 0, Config(), key) for label, key in (("a", "1"), ("b", "2"), ("c", "1"))]
-    found = ablate.execute_all(runs, Path("runs"), ["0", "1"])
-    assert [(r.labels, r.figures) for r in found] == [
-        (("a",), {"PSNR": 1.0}),
-        (("b",), {"PSNR": 2.0}),
-        (("c",), {"PSNR": 1.0}),
+    found = ablate.execute_all(runs, Path("runs"), ["4", "7"])
+    assert [(r.labels, r.figures and r.figures["PSNR"]) for r in found] == [
+        (("a",), 1.0),
+        (("b",), 1.0),
+        (("c",), 1.0),
     ]
-    assert sorted(key for key, _ in asked) == ["1", "2"], "equal settings are run once"
-    assert {device for _, device in asked} <= {"0", "1"}
+    assert sorted(tools.asked) == [("test", "4"), ("test", "7"), ("train", "4"), ("train", "7")]
     told = sorted(capsys.readouterr().out.splitlines())
     assert told == [
-        "[1/2] c, seed 0: PSNR 1.000 (1.5 minutes)",
+        "[1/2] c, seed 0: PSNR 1.000 (0.0 minutes)",
         f"[1/2] c, seed 0: runs, see {Path('runs/1/log.txt')}",
-        "[2/2] b, seed 0: PSNR 2.000 (1.5 minutes)",
+        "[2/2] b, seed 0: PSNR 1.000 (0.0 minutes)",
         f"[2/2] b, seed 0: runs, see {Path('runs/2/log.txt')}",
     ]
+
+
+def test_figures_hold_where_another_could_not_be_computed(
+    ablate: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As LPIPS without its weights; the test is made again, the training is not lost."""
+    tools = Tools(status=3)
+    monkeypatch.setattr(ablate.subprocess, "run", tools.run)
+    arguments = [CONFIG, "--vary", "model.losses.guidance.loss_weight=1,2"]
+    with pytest.raises(SystemExit, match="1"):
+        ablate.main(arguments)
+    assert "a metric could not be computed, see" in capsys.readouterr().out
+    rows = table("work_dirs/ablations/demo-rave_demo-loss_weight/runs.csv")
+    assert [row["PSNR"] for row in rows] == ["1.0", "1.0"]
+    tools.status = 0
+    for folder in Path("work_dirs/ablations/runs").glob("*/train"):
+        shutil.rmtree(folder)  # the stand-in makes it anew
+    ablate.main(arguments)
+    assert len(tools.asked) == 8
+    ablate.main(arguments)
+    assert len(tools.asked) == 8, "all is finished"
+
+
+@pytest.mark.parametrize(
+    ("config", "vary", "name"),
+    [
+        ("demo/ablations/weight.py", [], "demo-weight"),
+        ("rave/ablations/weight", [], "rave-weight"),
+        ("demo/rave_demo", ["a.lr=1,2", "b.seed=1"], "demo-rave_demo-lr-seed"),
+        ("mine.py", [], "mine"),
+    ],
+)
+def test_a_table_of_its_own(ablate: ModuleType, config: str, vary: list[str], name: str) -> None:
+    Path("mine.py").touch()
+    assert ablate.default_name(config, vary) == name
