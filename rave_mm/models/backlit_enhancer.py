@@ -17,6 +17,7 @@ from torch import Tensor
 from rave_mm.functional import apply_light_map
 from rave_mm.models.losses import CLIPIdentityLoss
 from rave_mm.models.published_checkpoints import adopt_published_keys
+from rave_mm.models.whiteout import WhiteoutWatch
 
 
 @MODELS.register_module()
@@ -28,7 +29,8 @@ class BacklitEnhancer(BaseEditModel):
     Every loss is a term with a name; each is logged as `loss_NAME`, and their sum is what is
     minimised. A schedule chooses which terms are active (:meth:`activate_losses`); without one, all
     are. Where the active terms only keep the photo as it is (`CLIPIdentityLoss`), as in a
-    reconstruction phase, `psnr` is logged too: how close the result is to the photo, in dB.
+    reconstruction phase, `psnr` is logged too: how close the result is to the photo, in dB. Where
+    all results have been white for long, so that the network cannot learn, a warning says so.
 
     Args:
         generator: config of the network; (N, 3, H, W) RGB in [0, 1] to light maps (N, 1, H, W).
@@ -65,6 +67,7 @@ class BacklitEnhancer(BaseEditModel):
         )
         self.active_losses: tuple[str, ...] = tuple(self.losses)
         self.paired_losses = tuple(paired_losses)
+        self._whiteout = WhiteoutWatch()
         if paired_losses:
             self._check_losses(paired_losses)
 
@@ -125,6 +128,7 @@ class BacklitEnhancer(BaseEditModel):
     ) -> dict[str, Tensor]:
         """Terms that teach the network as `loss_NAME`, and perhaps `psnr`."""
         enhanced = self.forward_tensor(inputs)
+        self._whiteout.look(enhanced, inputs)
         values = {}
         for name in names:
             paired = name in self.paired_losses
