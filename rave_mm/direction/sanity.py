@@ -16,6 +16,7 @@ from rave_mm.clip.vocabulary import embed_phrases
 from rave_mm.direction.clouds import PhotoClouds
 from rave_mm.direction.estimators import Estimate
 from rave_mm.direction.quality import held_out_separation, separation
+from rave_mm.functional import residual_vector
 
 HANDFUL = 5
 """With fewer photos than this in a set, one of them decides the direction."""
@@ -25,6 +26,10 @@ CHANCE = 0.6
 
 SWAPPED = 0.25
 """Nor does CLIP's own idea of light part the folders worse than this, the wrong way round."""
+
+SHORT = 0.3
+"""A way to the target below this part of the mean's teaches little: LDA's on the demo set, a
+quarter of it, lifted photos by 0.15 dB instead of 2.6, though it parts the sets without a fault."""
 
 _LIGHT = ("a well-lit photo", "a backlit photo")
 _SHOWN = 3
@@ -75,7 +80,7 @@ def check_clouds(clip: FrozenCLIP, clouds: PhotoClouds) -> Findings:
 def check_vector(
     clouds: PhotoClouds, vector: Tensor, target: float, estimate: Estimate
 ) -> Findings:
-    """Look at a direction: does it point at the well-lit photos, does it part those held out?
+    """Look at a direction: does it lead to the well-lit photos, does it part those held out?
 
     Args:
         clouds: the photos that it was estimated from.
@@ -92,25 +97,39 @@ def check_vector(
                 "from the vector? Remove less, or take another estimator",
             )
         )
+    return Findings(
+        warnings=(*_short_way(clouds, target - start), *_not_told_apart(clouds, estimate))
+    )
+
+
+def _short_way(clouds: PhotoClouds, way: float) -> list[str]:
+    mean, target = residual_vector(clouds.well_lit.embeddings, clouds.backlit.embeddings)
+    whole = float(target - (clouds.backlit.embeddings @ mean).mean())
+    if way >= SHORT * whole:
+        return []
+    return [
+        f"along the residual vector the target is only {way:.3f} beyond the backlit photos, "
+        f"{way / whole:.0%} of the way along the mean's ({whole:.3f}), so guidance by it will "
+        "hardly lighten a photo. Take the estimator mean, or remove less"
+    ]
+
+
+def _not_told_apart(clouds: PhotoClouds, estimate: Estimate) -> list[str]:
     if min(len(clouds.well_lit.paths), len(clouds.backlit.paths)) < HANDFUL:
-        return Findings()
+        return []
     found = held_out_separation(estimate, clouds)
     if found is None:
-        return Findings(
-            warnings=(
-                "the photos of a folder show fewer than three scenes (photos of one name or of "
-                "equal contents are one), so none can be held out to test the residual vector",
-            )
-        )
+        return [
+            "the photos of a folder show fewer than three scenes (photos of one name or of "
+            "equal contents are one), so none can be held out to test the residual vector"
+        ]
     if found >= CHANCE:
-        return Findings()
-    return Findings(
-        warnings=(
-            f"the residual vector does not tell backlit photos from well-lit ones that it has not "
-            f"seen: AUC {found:.2f}, where 0.5 is chance and 1 is best. Guidance by it will teach "
-            "nothing. Are the right folders named, and does this CLIP know light?",
-        )
-    )
+        return []
+    return [
+        f"the residual vector does not tell backlit photos from well-lit ones that it has not "
+        f"seen: AUC {found:.2f}, where 0.5 is chance and 1 is best. Guidance by it will teach "
+        "nothing. Are the right folders named, and does this CLIP know light?"
+    ]
 
 
 def _in(photos: PhotoEmbeddings, digests: set[str]) -> NDArray[np.bool_]:

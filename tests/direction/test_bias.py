@@ -64,10 +64,11 @@ def test_report_of_a_change(make_clouds: Callable[..., PhotoClouds]) -> None:
     words = Words(("light", "dark", "other"), torch.stack([before, -before, torch.eye(16)[5]]))
     lines = change_report(before, after, words, clouds, count=2).split("\n")
     assert lines[0] == "cosine of the two vectors: 0.7071"
-    assert lines[2].split()[:2] == ["before", "1.000"]
-    between = [float(line.split()[-1]) for line in lines[2:4]]
+    assert lines[1] == "on 40 well-lit and 40 backlit photos of the first:"
+    assert lines[3].split()[:2] == ["before", "1.000"]
+    between = [float(line.split()[-1]) for line in lines[3:5]]
     assert 0.6 < between[1] / between[0] < 0.8, "the step is 1/sqrt(2) as long on the new vector"
-    assert lines[6].split() == ["light", "1.0000", "1", "light"]
-    assert lines[7].split() == ["other", "0.0000", "2", "other"]
-    assert lines[10].split() == ["dark", "-1.0000", "3", "dark"]
+    assert lines[7].split() == ["light", "1.0000", "1", "light"]
+    assert lines[8].split() == ["other", "0.0000", "2", "other"]
+    assert lines[11].split() == ["dark", "-1.0000", "3", "dark"]
     assert "AUC" not in change_report(before, after, words)

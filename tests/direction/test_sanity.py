@@ -118,6 +118,35 @@ def test_a_vector_that_parts_nothing(make_clouds: MakeClouds) -> None:
             assert "does not tell backlit photos from well-lit ones" in found.warnings[0]
 
 
+def test_a_vector_that_parts_the_sets_but_hardly_leads_from_one_to_the_other(
+    make_clouds: MakeClouds,
+) -> None:
+    """As LDA's: along the second axis the photos differ little, but always the same way."""
+    generator = torch.Generator().manual_seed(0)
+
+    def rows(across: float, up: float) -> torch.Tensor:
+        noise = 0.05 * torch.randn(12, 4, generator=generator)
+        noise[:, 1] = up
+        return torch.nn.functional.normalize(torch.tensor([across, 0.0, 1.0, 0.0]) + noise, dim=1)
+
+    bare = make_clouds(1.0, 12)
+    clouds = PhotoClouds(
+        replace(bare.well_lit, embeddings=rows(0.5, 0.05)),
+        replace(bare.backlit, embeddings=rows(-0.5, -0.05)),
+    )
+    vectors = {"the mean": mean(clouds.well_lit.embeddings, clouds.backlit.embeddings)}
+    vectors["the small one"] = torch.tensor([0.0, 1.0, 0.0, 0.0])
+    for name, vector in vectors.items():
+        target = target_along(vector, clouds.well_lit.embeddings)
+        found = check_vector(clouds, vector, target, lambda *_: vector)  # noqa: B023
+        assert not found.errors
+        if name == "the mean":
+            assert not found.warnings
+        else:
+            (warning,) = found.warnings
+            assert "10% of the way along the mean's" in warning
+
+
 def test_too_few_scenes_to_hold_any_out(make_clouds: MakeClouds) -> None:
     clouds = make_clouds(1.0, 6)
     one = replace(clouds.well_lit, digests=("same",) * 6)
