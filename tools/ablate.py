@@ -32,12 +32,10 @@ from mmengine.config import DictAction
 from rave_mm import config_path
 from rave_mm.ablation.grid import Run, plan_runs, read_grid
 from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
-from rave_mm.engine.command_line import load_config
+from rave_mm.engine.command_line import NOT_COMPUTED, load_config
 from rave_mm.whole_files import replacing, write_whole
 
 TOOLS = Path(__file__).resolve().parent
-
-NOT_COMPUTED = 3  # the exit status of tools/test.py, whose other figures hold
 
 
 def finished(run: Run, folder: Path) -> Result | None:
@@ -52,11 +50,8 @@ def finished(run: Run, folder: Path) -> Result | None:
 def execute(run: Run, folder: Path, device: str | None) -> Result:
     """Train and test a run; what it prints goes to `log.txt`.
 
-    It is finished, and not made again, when all its figures could be computed.
+    It is finished when all its figures could be computed.
     """
-    done = finished(run, folder)
-    if done is not None:
-        return done
     started = time.time()
     config, figures = folder / "config.py", folder / "figures.json"
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,13 +80,13 @@ def execute(run: Run, folder: Path, device: str | None) -> Result:
     record = {"figures": json.loads(figures.read_text()), "seconds": time.time() - started}
     if status == 0:
         write_whole(folder / "result.json", json.dumps(record, indent=2) + "\n")
-    return Result(run.labels, run.seed, run.key, record["figures"], record["seconds"])
+    return Result(run.labels, run.seed, run.key, complete=status == 0, **record)
 
 
 def execute_all(runs: Sequence[Run], folder: Path, devices: Sequence[str]) -> list[Result]:
     """Run each on the next device that is free, or one after another where none is named.
 
-    Settings that come to the same are run once.
+    Settings that come to the same are run once; what is finished is not run again.
     """
     different = {run.key: run for run in runs}
     free: queue.Queue[str | None] = queue.Queue()
@@ -102,9 +97,10 @@ def execute_all(runs: Sequence[Run], folder: Path, devices: Sequence[str]) -> li
         place, log = f"[{number}/{len(different)}] {run.name}", folder / run.key / "log.txt"
         device = free.get()
         try:
-            if finished(run, folder / run.key) is None:
+            result = finished(run, folder / run.key)
+            if result is None:
                 print(f"{place}: runs, see {log}", flush=True)
-            result = execute(run, folder / run.key, device)
+                result = execute(run, folder / run.key, device)
         finally:
             free.put(device)
         if result.figures is None:
@@ -112,7 +108,7 @@ def execute_all(runs: Sequence[Run], folder: Path, devices: Sequence[str]) -> li
         else:
             told = ", ".join(f"{k} {v:.3f}" for k, v in result.figures.items() if "/" not in k)
             told += f" ({result.seconds / 60:.1f} minutes)"
-            if finished(run, folder / run.key) is None:
+            if not result.complete:
                 told += f"; a metric could not be computed, see {log}"
         print(f"{place}: {told}", flush=True)
         return result
@@ -159,11 +155,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return given
 
 
-def default_name(config: str, vary: Sequence[str]) -> str:
+def default_name(config: Path, vary: Sequence[str]) -> str:
     """As `demo-weight` for `demo/ablations/weight.py`: grids of two sets do not share a table."""
     root = config_path("demo/rave_demo").parents[1]
-    path = Path(config) if Path(config).is_file() else config_path(config)
-    path = path.resolve().with_suffix("")
+    path = config.resolve().with_suffix("")
     parts = path.relative_to(root).parts if path.is_relative_to(root) else (path.name,)
     varied = [argument.partition("=")[0].rpartition(".")[2] for argument in vary]
     return "-".join([*(part for part in parts if part != "ablations"), *varied])
@@ -181,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{run.key}  {state:9} {run.name}")
         return
     results = execute_all(runs, runs_folder, given.devices)
-    name = given.name or default_name(given.config, given.vary or ())
+    name = given.name or default_name(Path(config.filename), given.vary or ())
     axes, folder = list(grid.axes), given.work_dir / name
     table = settings_table(axes, results)
     write_whole(folder / "runs.csv", runs_csv(axes, results))
@@ -190,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if any(result.figures for result in results):
         draw_results(axes, results, folder / "figure.png")
         print(f"figure  {folder / 'figure.png'}")
-    if any(finished(run, runs_folder / run.key) is None for run in runs):
+    if any(result.figures is None or not result.complete for result in results):
         sys.exit(1)
 
 

@@ -21,14 +21,12 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 
 from rave_mm.engine.command_line import (
+    NOT_COMPUTED,
     add_run_arguments,
     build_runner,
     load_config,
     mistakes_told,
 )
-
-NOT_COMPUTED = 3
-"""The exit status where a figure that was asked for could not be computed."""
 
 USUAL_PROTOCOL = "standard"
 

@@ -28,6 +28,8 @@ class Result:
     """By metric, the input's under `input/`; None of a run that failed."""
     seconds: float = math.nan
     """Since it was last started: of a run that was interrupted, not the time before."""
+    complete: bool = True
+    """Whether all metrics that were asked for could be computed."""
 
 
 def metrics_of(results: Sequence[Result]) -> list[str]:

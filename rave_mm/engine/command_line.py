@@ -20,6 +20,12 @@ from rave_mm.memory import ask_for_huge_pages
 from rave_mm.models.checkpoint_file import read_checkpoint, read_generator_weights
 from rave_mm.models.published_checkpoints import UnknownCheckpointError
 
+NOT_COMPUTED = 3
+"""The exit status of tools/test.py where a metric that was asked for could not be computed.
+
+Its other figures hold.
+"""
+
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that MMagic's users know."""

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 
 import rave_mm.register  # noqa: F401 - before the tools, which run in this process
+from rave_mm import config_path
 from rave_mm.ablation.grid import Run
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
 from rave_mm.image_files import read_photo, write_photo
@@ -215,5 +216,5 @@ def test_figures_hold_where_another_could_not_be_computed(
     ],
 )
 def test_a_table_of_its_own(ablate: ModuleType, config: str, vary: list[str], name: str) -> None:
-    Path("mine.py").touch()
-    assert ablate.default_name(config, vary) == name
+    path = Path(config) if config == "mine.py" else config_path(config)
+    assert ablate.default_name(path, vary) == name
