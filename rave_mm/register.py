@@ -22,24 +22,25 @@ from rave_mm.evaluation import fidelity, no_reference, perceptual  # noqa: E402
 from rave_mm.models import (  # noqa: E402
     adversarial_enhancer,
     backlit_enhancer,
+    clip_identity_loss,
     light_map_unet,
     loss_sum,
-    losses,
     prompt_enhancer,
     prompt_losses,
     prompt_pairs,
+    residual_guidance_loss,
 )
 
 __all__ = [
     "adversarial_enhancer",
     "backlit_enhancer",
     "backlit_pairs",
+    "clip_identity_loss",
     "fidelity",
     "light_map_unet",
     "log_processor",
     "loss_inputs_hook",
     "loss_sum",
-    "losses",
     "no_reference",
     "pan_over_photo",
     "perceptual",
@@ -48,6 +49,7 @@ __all__ = [
     "prompt_losses",
     "prompt_pairs",
     "replayable",
+    "residual_guidance_loss",
     "transforms",
     "unpaired_photos",
 ]

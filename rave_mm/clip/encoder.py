@@ -3,12 +3,10 @@
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import open_clip
 import torch
-from open_clip.model import CLIPTextCfg
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transform import image_transform_v2
 from PIL import Image
@@ -16,9 +14,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from rave_mm.clip.fingerprint import fingerprint
-from rave_mm.clip.image_encoder import TIMM
 from rave_mm.clip.prompts import TextTower, encode_prompts, find_text_tower
-from rave_mm.clip.weights import BUNDLED, BUNDLED_FOLDER, build_clip
+from rave_mm.clip.weights import BUNDLED, build_clip
 from rave_mm.functional import clip_input
 
 PRECISIONS = ("float32", "bfloat16")
@@ -305,34 +302,3 @@ def load_clip(
 
 # Apart from `load_clip`, because a cache tells settings apart by how they are spelled.
 _shared_clip = functools.cache(FrozenCLIP)
-
-
-@dataclass(frozen=True)
-class ClipSizes:
-    """The sizes that a prompt pair and a latent pair need."""
-
-    dimension: int
-    """D, the number of components of an embedding."""
-    prompt: tuple[int, int] | None
-    """(context length, width) of a prompt's token embeddings; None without such a text tower."""
-
-
-def clip_sizes(
-    model: str = BUNDLED,
-    pretrained: str | None = None,
-    precision: str = "float32",
-    antialias: bool = False,
-) -> ClipSizes:
-    """The sizes of the CLIP of these settings, without its weights where open_clip knows them."""
-    config = open_clip.get_model_config(
-        f"local-dir:{BUNDLED_FOLDER}" if model == BUNDLED else model
-    )
-    if config is None:  # weights that tell the architecture, timm's, or a name that nobody knows
-        clip = load_clip(model, pretrained, precision, antialias)
-        if model.startswith(TIMM):
-            return ClipSizes(clip.dimension, None)
-        context, width = clip.text_tower.positional_embedding.shape
-        return ClipSizes(clip.dimension, (context, width))
-    text = CLIPTextCfg(**config["text_cfg"])
-    prompt = None if text.hf_model_name else (text.context_length, text.width)
-    return ClipSizes(config["embed_dim"], prompt)

@@ -15,7 +15,7 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from rave_mm.functional import apply_light_map
-from rave_mm.models.losses import CLIPIdentityLoss
+from rave_mm.models.clip_identity_loss import CLIPIdentityLoss
 from rave_mm.models.published_checkpoints import adopt_published_keys
 from rave_mm.models.whiteout import WhiteoutWatch
 

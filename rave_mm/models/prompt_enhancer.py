@@ -9,7 +9,7 @@ from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch import Tensor, nn
 
-from rave_mm.models.losses import CLIPLoss
+from rave_mm.models.clip_loss import CLIPLoss
 from rave_mm.models.prompt_losses import CLIPEnhanceLoss, PromptLoss
 from rave_mm.models.prompt_pairs import Pair
 from rave_mm.models.published_checkpoints import adopt_published_keys

@@ -19,7 +19,7 @@ from rave_mm.functional import (
     prompt_ranking_loss,
     prompt_score,
 )
-from rave_mm.models.losses import CLIPLoss
+from rave_mm.models.clip_loss import CLIPLoss
 from rave_mm.models.pictures import Results
 from rave_mm.models.prompt_pairs import pair_from_file
 
@@ -44,10 +44,10 @@ class CLIPEnhanceLoss(CLIPLoss):
             are encoded, once. None where the model hands a pair over.
         loss_weight: the papers' 320.
         scale: factor of the cosines, the CLIP's logit scale; the same as in the pair's losses.
-        clip, channel_order, value_range: as in :class:`rave_mm.models.losses.CLIPLoss`.
+        clip, channel_order, value_range: as in :class:`rave_mm.models.clip_loss.CLIPLoss`.
 
     Raises:
-        ValueError: as in :class:`rave_mm.models.losses.CLIPLoss`; a file without a pair, or with
+        ValueError: as in :class:`rave_mm.models.clip_loss.CLIPLoss`; a file without a pair, or with
             one of another CLIP.
     """
 
@@ -80,7 +80,7 @@ class CLIPEnhanceLoss(CLIPLoss):
         """The weighted loss of enhanced pictures. Scalar.
 
         Args:
-            pred: the pictures, as in :class:`rave_mm.models.losses.CLIPLoss`.
+            pred: the pictures, as in :class:`rave_mm.models.clip_loss.CLIPLoss`.
             target: not compared with; MMagic's models hand it over.
             pair: (2, D), negative first, where the loss has no file.
 
@@ -111,7 +111,7 @@ class PromptLoss(CLIPLoss):
     Args:
         scale: factor of the cosines, the CLIP's logit scale.
         clip, loss_weight, channel_order, value_range: as in
-            :class:`rave_mm.models.losses.CLIPLoss`.
+            :class:`rave_mm.models.clip_loss.CLIPLoss`.
     """
 
     max_results = 0
@@ -188,7 +188,7 @@ class PromptRankingLoss(PromptLoss):
         clip, channel_order, value_range, scale: as in :class:`PromptLoss`.
 
     Raises:
-        ValueError: as in :class:`rave_mm.models.losses.CLIPLoss`; another number of results, or
+        ValueError: as in :class:`rave_mm.models.clip_loss.CLIPLoss`; another number of results, or
             margins that do not fit.
     """
 

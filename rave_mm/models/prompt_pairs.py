@@ -16,8 +16,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from rave_mm.clip.encoder import FrozenCLIP, clip_sizes, load_clip
-from rave_mm.models.losses import first_process_first
+from rave_mm.clip.encoder import FrozenCLIP, load_clip
+from rave_mm.clip.sizes import clip_sizes
+from rave_mm.first_process import first_process_first
 from rave_mm.models.pair_files import (
     FINGERPRINT_BYTES,
     SUFFIXES,

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from rave_mm.clip.encoder import ClipSizes, FrozenCLIP, clip_sizes, load_clip
+from rave_mm.clip.encoder import FrozenCLIP, load_clip
 from rave_mm.clip.prompts import encode_prompts, find_text_tower
 from rave_mm.clip.weights import BUNDLED_FOLDER
 
@@ -170,16 +169,3 @@ def test_wrong_ends(end: Tensor) -> None:
     tower = find_text_tower(tiny(CLIP), "tiny")
     with pytest.raises(ValueError, match="for 2 prompts; expected a torch.int64 position"):
         encode_prompts(tower, torch.zeros(2, 12, 32), end)
-
-
-def test_sizes_are_known_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_clip, "create_model", lambda *_, **__: pytest.fail("loaded"))
-    assert clip_sizes() == ClipSizes(256, (32, 64))
-    assert clip_sizes("ViT-B-32-quickgelu", "openai") == ClipSizes(512, (77, 512))
-    assert clip_sizes("ViT-L-14", "no/such.pt") == ClipSizes(768, (77, 768))
-    assert clip_sizes("roberta-ViT-B-32", "laion2b_s12b_b32k") == ClipSizes(512, None)
-
-
-def test_sizes_of_weights_that_tell_the_architecture(reference: Path) -> None:
-    path = str(reference / "clip_vit.pt")
-    assert clip_sizes(model="openai", pretrained=path) == ClipSizes(32, (77, 64))

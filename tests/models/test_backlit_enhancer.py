@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.functional import apply_light_map
 from rave_mm.models.backlit_enhancer import BacklitEnhancer
-from rave_mm.models.losses import ResidualGuidanceLoss
+from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
 from rave_mm.residual import Provenance, ResidualVector
 
 PREPROCESSOR = {

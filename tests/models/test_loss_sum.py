@@ -16,8 +16,8 @@ from torch import nn
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.clip.encoder import load_clip
 from rave_mm.models.loss_sum import LossSum
-from rave_mm.models.losses import ResidualGuidanceLoss
 from rave_mm.models.prompt_pairs import LatentPair
+from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
 from rave_mm.residual import Provenance, ResidualVector
 
 L1 = {"type": "L1Loss", "loss_weight": 2.0}
