@@ -11,11 +11,11 @@ from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.logging import MessageHub
-from mmengine.model import ModuleDict
 from torch import Tensor
 
 from rave_mm.functional import apply_light_map
 from rave_mm.models.clip_identity_loss import CLIPIdentityLoss
+from rave_mm.models.loss_terms import LossTerms
 from rave_mm.models.published_checkpoints import adopt_published_keys
 from rave_mm.models.whiteout import WhiteoutWatch
 
@@ -62,9 +62,7 @@ class BacklitEnhancer(BaseEditModel):
         self.train_cfg = train_cfg
         self.test_cfg = test_cfg
         self.generator = MODELS.build(generator)
-        self.losses = ModuleDict(
-            {name: MODELS.build(config) for name, config in (losses or {}).items()}
-        )
+        self.losses = LossTerms(losses or {})
         self.active_losses: tuple[str, ...] = tuple(self.losses)
         self.paired_losses = tuple(paired_losses)
         self._whiteout = WhiteoutWatch()

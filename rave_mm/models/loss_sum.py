@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from mmagic.registry import MODELS
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModule, ModuleDict
+from mmengine.model import BaseModule
 from torch import Tensor
 from torch.linalg import vector_norm
 
+from rave_mm.models.loss_terms import LossTerms
 from rave_mm.models.pictures import Results, by_scale
 
 
@@ -43,13 +44,13 @@ class LossSum(BaseModule):
         self, terms: Mapping[str, dict[str, Any] | None], gradients_every: int = 0
     ) -> None:
         super().__init__()
-        terms = {name: config for name, config in terms.items() if config is not None}
-        if not terms or gradients_every < 0:
+        kept = {name: config for name, config in terms.items() if config is not None}
+        if not kept or gradients_every < 0:
             raise ValueError(
-                f"got terms={list(terms)} and gradients_every={gradients_every}; expected one term "
+                f"got terms={list(kept)} and gradients_every={gradients_every}; expected one term "
                 "or more, as dict(guidance=dict(type='ResidualGuidanceLoss', ...)), and 0 or more"
             )
-        self.terms = ModuleDict({name: MODELS.build(config) for name, config in terms.items()})
+        self.terms = LossTerms(kept)
         self.gradients_every = gradients_every
         self._calls = 0
         self._logged: dict[str, int] = {}
