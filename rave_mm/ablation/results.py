@@ -94,10 +94,19 @@ def _spread(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
+def _is_number(label: str) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
+
+
 def draw_results(axes: Sequence[str], results: Sequence[Result], path: Path) -> None:
     """Write a PNG: for each metric a dot of each run, the means, and a line at the input's figure.
 
-    The settings of the first axis are side by side; each combination of the others is a line.
+    The settings of the first axis are side by side; each combination of the others has a colour.
+    Means are joined where those settings are numbers: other settings have no order.
     """
     metrics = metrics_of(results)
     if not metrics:
@@ -107,6 +116,7 @@ def draw_results(axes: Sequence[str], results: Sequence[Result], path: Path) -> 
         label: place for place, label in enumerate(dict.fromkeys(r.labels[0] for r in results))
     }
     lines = list(dict.fromkeys(result.labels[1:] for result in results))
+    marks = "_-" if all(map(_is_number, places)) else "_"
     for panel, metric in zip(
         figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
     ):
@@ -123,7 +133,7 @@ def draw_results(axes: Sequence[str], results: Sequence[Result], path: Path) -> 
             panel.scatter(across, up, s=18, alpha=0.6, color=colour)
             used = np.unique(across)
             means = [up[across == place].mean() for place in used]
-            panel.plot(used, means, "_-", color=colour, markersize=22, label=", ".join(line))
+            panel.plot(used, means, marks, color=colour, markersize=22, label=", ".join(line))
         inputs = {
             r.figures[_INPUT + metric]
             for r in results
@@ -131,8 +141,8 @@ def draw_results(axes: Sequence[str], results: Sequence[Result], path: Path) -> 
         }
         for value in inputs:
             panel.axhline(value, color="gray", linestyle=":")
-        rotation = 30 if len(places) > 4 else 0
-        panel.set_xticks(list(places.values()), list(places), rotation=rotation, parse_math=False)
+        tilt = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(places) > 4 else {}
+        panel.set_xticks(list(places.values()), list(places), parse_math=False, **tilt)
         panel.set_xlabel(axes[0], parse_math=False)
         panel.set_ylabel(metric)
         if len(lines) > 1:

@@ -4,6 +4,7 @@ import statistics
 from pathlib import Path
 
 import pytest
+from matplotlib.axes import Axes
 
 from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
 from rave_mm.image_files import read_photo
@@ -51,6 +52,17 @@ def test_figure_has_a_panel_for_each_metric(tmp_path: Path) -> None:
     draw_results(AXES, one, tmp_path / "one.png")
     widths = [read_photo(tmp_path / f"{name}.png").shape[1] for name in ("both", "one")]
     assert widths[0] == pytest.approx(2 * widths[1], abs=2)
+
+
+@pytest.mark.parametrize(("labels", "marks"), [(("1", "0.5"), "_-"), (("1", "none"), "_")])
+def test_only_numbers_are_joined(
+    labels: tuple[str, str], marks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(Axes, "plot", lambda _, x, y, marks, **__: drawn.append(marks))
+    results = [Result((label,), 0, label, {"PSNR": 1.0}) for label in labels]
+    draw_results(AXES[:1], results, tmp_path / "figure.png")
+    assert drawn == [marks]
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
