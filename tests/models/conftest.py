@@ -1,8 +1,18 @@
+from collections.abc import Iterator
+
 import pytest
+from mmengine.registry import DefaultScope
 
 import rave_mm.register  # noqa: F401 - MMagic imports only after its cures
 from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
 from tests.models.known_residual import bundled_residual
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> Iterator[None]:
+    """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
+    with DefaultScope.overwrite_default_scope("mmagic"):
+        yield
 
 
 @pytest.fixture

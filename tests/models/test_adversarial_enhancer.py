@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -19,27 +16,15 @@ import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.image_files import write_photo
 from rave_mm.models.adversarial_enhancer import AdversarialEnhancer
+from tests.models.enhancers import PREPROCESSOR, Phase
 
 CONFIG = Path(rave_mm.__file__).parent.parent / "configs/clip_lit/ablations/adversarial.py"
-PREPROCESSOR = {
-    "type": "DataPreprocessor",
-    "mean": [0.0] * 3,
-    "std": [255.0] * 3,
-    "output_channel_order": "RGB",
-}
 LOSSES = {
     "reconstruction": {"type": "CLIPIdentityLoss", "layer_weights": (1.0,) * 5},
     "identity": {"type": "CLIPIdentityLoss"},
     "adversarial": {"type": "GANLoss", "gan_type": "lsgan", "loss_weight": 10.0},
     "discrimination": {"type": "GANLoss", "gan_type": "vanilla", "loss_weight": 10.0},
 }
-
-
-@dataclass
-class Phase:
-    name: str
-    trains: str
-    losses: tuple[str, ...]
 
 
 ENHANCEMENT = Phase("enhancement", "generator", ("adversarial",))
@@ -68,13 +53,6 @@ class Twice(nn.Module):
     def forward(self, photos: Tensor) -> Tensor:
         self.modes.append(self.training)
         return self.level.expand(len(photos), 1, *photos.shape[2:])
-
-
-@pytest.fixture(autouse=True)
-def _scope() -> Iterator[None]:
-    """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
-    with DefaultScope.overwrite_default_scope("mmagic"):
-        yield
 
 
 def build(**changes: Any) -> AdversarialEnhancer:

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +8,14 @@ from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Dataset
 
-import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.functional import apply_light_map
 from rave_mm.models.backlit_enhancer import BacklitEnhancer
 from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
 from rave_mm.residual import Provenance, ResidualVector
-
-PREPROCESSOR = {
-    "type": "DataPreprocessor",
-    "mean": [0.0] * 3,
-    "std": [255.0] * 3,
-    "output_channel_order": "RGB",
-}
-
-
-@pytest.fixture(autouse=True)
-def _scope() -> Iterator[None]:
-    """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
-    with DefaultScope.overwrite_default_scope("mmagic"):
-        yield
+from tests.models.enhancers import PREPROCESSOR
 
 
 @pytest.fixture

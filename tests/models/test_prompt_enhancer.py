@@ -1,80 +1,33 @@
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from mmagic.registry import DATASETS, MODELS
-from mmengine.dataset import pseudo_collate
-from mmengine.optim import OptimWrapper
-from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import load_checkpoint
+from mmagic.registry import MODELS
 from torch import Tensor, nn
 
-import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.functional import apply_light_map, prompt_score
-from rave_mm.image_files import write_photo
 from rave_mm.models import prompt_pairs
-from rave_mm.models.backlit_enhancer import BacklitEnhancer
 from rave_mm.models.light_map_unet import LightMapUNet
 from rave_mm.models.prompt_enhancer import PromptGuidedEnhancer
-from rave_mm.models.published_checkpoints import PUBLISHED_NAMES
-
-PREPROCESSOR = {
-    "type": "DataPreprocessor",
-    "mean": [0.0] * 3,
-    "std": [255.0] * 3,
-    "output_channel_order": "RGB",
-}
-LOSSES = {
-    "initialisation": {"type": "PromptInitialisationLoss"},
-    "reconstruction": {"type": "CLIPIdentityLoss", "layer_weights": (1.0,) * 5},
-    "guidance": {"type": "CLIPEnhanceLoss", "loss_weight": 10.0},
-    "identity": {"type": "CLIPIdentityLoss"},
-    "ranking": {"type": "PromptRankingLoss"},
-}
-
-
-@dataclass
-class Phase:
-    name: str
-    trains: str
-    losses: tuple[str, ...]
-
-
-INITIALISATION = Phase("prompt initialisation", "pair", ("initialisation",))
-RECONSTRUCTION = Phase("reconstruction", "generator", ("reconstruction",))
-ENHANCEMENT = Phase("enhancement", "generator", ("guidance", "identity"))
-REFINEMENT = Phase("refinement", "pair", ("ranking",))
-
-
-@pytest.fixture(autouse=True)
-def _scope() -> Iterator[None]:
-    """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
-    with DefaultScope.overwrite_default_scope("mmagic"):
-        yield
-
-
-def build(**changes: Any) -> PromptGuidedEnhancer:
-    settings: dict[str, Any] = {
-        "type": "PromptGuidedEnhancer",
-        "generator": {"type": "LightMapUNet", "start": "identity"},
-        "pair": {"type": "LatentPair"},
-        "losses": LOSSES,
-        "data_preprocessor": PREPROCESSOR,
-    }
-    return MODELS.build(settings | changes)
+from tests.models.enhancers import Phase
+from tests.models.prompt_guided import (
+    ENHANCEMENT,
+    INITIALISATION,
+    LOSSES,
+    RECONSTRUCTION,
+    REFINEMENT,
+    build,
+    change,
+    started,
+)
 
 
 @pytest.fixture
 def model() -> PromptGuidedEnhancer:
-    built = build()
-    built.init_weights()
-    return built
+    return started()
 
 
 @pytest.fixture
@@ -95,14 +48,6 @@ def seen(monkeypatch: pytest.MonkeyPatch, model: PromptGuidedEnhancer) -> list[t
 
     monkeypatch.setattr(loss, "forward", forward)
     return handed
-
-
-def change(generator: nn.Module, brightness: float) -> dict[str, Tensor]:
-    """Stands for the training of an enhancement phase."""
-    with torch.no_grad():
-        generator.conv_out.weight.zero_()
-        generator.conv_out.bias.fill_(1 / brightness)
-    return {name: value.clone() for name, value in generator.state_dict().items()}
 
 
 def gradients(module: nn.Module) -> float:
@@ -237,60 +182,7 @@ def test_the_network_is_asked_as_in_a_test_and_left_as_it_was(
     assert modes == [False] and model.generator.training
 
 
-def test_keys_of_a_checkpoint_never_change_and_the_snapshot_is_not_trained(
-    model: PromptGuidedEnhancer,
-) -> None:
-    keys = set(build().state_dict())
-    assert {key.split(".")[0] for key in keys} == {
-        "generator",
-        "pair",
-        "snapshot",
-        "enhancements_begun",
-        "enhancements_done",
-    }
-    model.start_phase(ENHANCEMENT)
-    assert set(model.state_dict()) == keys
-    trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
-    assert trained == {"generator", "pair"}
-    torch.testing.assert_close(model.snapshot.state_dict(), model.generator.state_dict())
-
-
-def test_building_and_loading_need_no_clip_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt_pairs, "load_clip", lambda **_: pytest.fail("the CLIP was loaded"))
-    clip = {"model": "ViT-B-32-quickgelu", "pretrained": "openai"}
-    model = build(pair={"type": "PromptPair", "clip": clip}, losses=None)
-    model.load_state_dict(build(pair={"type": "PromptPair", "clip": clip}).state_dict())
-    assert model(torch.rand(1, 3, 9, 7)).shape == (1, 3, 9, 7)
-    with pytest.raises(RuntimeError, match="PromptGuidedEnhancer was built without losses"):
-        model(torch.rand(1, 3, 9, 7), mode="loss")
-
-
-@pytest.mark.parametrize("published", [False, True], ids=["another model's", "published"])
-def test_a_checkpoint_of_the_network_alone_loads(
-    published: bool, model: PromptGuidedEnhancer, tmp_path: Path
-) -> None:
-    other = BacklitEnhancer({"type": "LightMapUNet"}, data_preprocessor=PREPROCESSOR)
-    weights = other.generator.state_dict()
-    if published:
-        state = {f"module.{name}": weights[own] for name, own in PUBLISHED_NAMES.items()}
-    else:
-        state = {"state_dict": other.state_dict()}
-    torch.save(state, tmp_path / "other.pth")
-    model.start_phase(ENHANCEMENT)
-    snapshot = copy.deepcopy(model.snapshot.state_dict())
-    load_checkpoint(model, str(tmp_path / "other.pth"), map_location="cpu")
-    torch.testing.assert_close(model.generator.state_dict(), weights)
-    torch.testing.assert_close(model.snapshot.state_dict(), snapshot)
-    assert model.enhancements_begun == 1
-
-
-def test_its_checkpoint_loads_where_there_is_the_network_alone(
-    model: PromptGuidedEnhancer, tmp_path: Path
-) -> None:
-    torch.save({"state_dict": model.state_dict()}, tmp_path / "ours.pth")
-    other = BacklitEnhancer({"type": "LightMapUNet"}, data_preprocessor=PREPROCESSOR)
-    load_checkpoint(other, str(tmp_path / "ours.pth"), map_location="cpu")
-    torch.testing.assert_close(other.generator.state_dict(), model.generator.state_dict())
+OTHER = {"antialias": True}
 
 
 def test_a_loss_must_look_through_the_pairs_clip(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,9 +192,6 @@ def test_a_loss_must_look_through_the_pairs_clip(monkeypatch: pytest.MonkeyPatch
     )
     with pytest.raises(ValueError, match=r"losses\.ranking: got the CLIP lighting-clip, expected"):
         model.init_weights()
-
-
-OTHER = {"antialias": True}
 
 
 @pytest.mark.parametrize(
@@ -326,88 +215,6 @@ def test_a_phase_that_cannot_be_is_refused(
     with pytest.raises(ValueError, match=message):
         model.start_phase(phase)
     assert model.active_losses == tuple(LOSSES)
-
-
-PIPELINE = [
-    {"type": "LoadPhoto", "key": "img"},
-    {"type": "LoadPhoto", "key": "ref"},
-    {"type": "AugmentBacklit", "size": 32, "keys": ["img"]},
-    {"type": "AugmentBacklit", "size": 32, "keys": ["ref"]},
-]
-PACK = {
-    "type": "PackInputs",
-    "keys": ["img", "ref"],
-    "meta_keys": ["ref_path", "ref_channel_order"],
-}
-
-
-def unpaired_batch(folder: Path, pack: dict[str, Any]) -> Any:
-    """Backlit photos that are dark blue, and well-lit ones that are orange."""
-    for name, colour in (("backlit", (10, 20, 60)), ("well-lit", (250, 150, 50))):
-        (folder / name).mkdir()
-        for photo in ("a", "b"):
-            pixels = np.broadcast_to(np.uint8(colour), (40, 50, 3)).copy()
-            write_photo(folder / name / f"{photo}.png", pixels)
-    dataset = DATASETS.build(
-        {
-            "type": "UnpairedPhotos",
-            "backlit": str(folder / "backlit"),
-            "well_lit": str(folder / "well-lit"),
-            "pipeline": [*PIPELINE, pack],
-        }
-    )
-    return pseudo_collate([dataset[0], dataset[1]])
-
-
-def test_a_batch_for_the_pair_is_rgb_in_0_1(
-    model: PromptGuidedEnhancer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handed: list[tuple[Tensor, Tensor]] = []
-
-    def forward(pair: Tensor, backlit: Tensor, well_lit: Tensor, results: Any = ()) -> Tensor:
-        handed.append((backlit, well_lit))
-        return pair.sum()
-
-    monkeypatch.setattr(model.losses["initialisation"], "forward", forward)
-    model.start_phase(INITIALISATION)
-    wrapper = OptimWrapper(torch.optim.Adam(model.pair.parameters(), 1e-3))
-    model.train_step(unpaired_batch(tmp_path, PACK), wrapper)
-    ((backlit, well_lit),) = handed
-    for found, colour in ((backlit, (10, 20, 60)), (well_lit, (250, 150, 50))):
-        wanted = (torch.tensor(colour) / 255).view(3, 1, 1).expand(2, 3, 32, 32)
-        torch.testing.assert_close(found, wanted)
-
-
-@pytest.mark.parametrize(
-    ("pack", "message"),
-    [
-        ({"type": "PackInputs"}, "got backlit photos alone, expected well-lit ones too.*keys="),
-        (
-            {"type": "PackInputs", "keys": ["img", "ref"]},
-            "do not tell their channel order, so MMagic took them for BGR.*ref_channel_order",
-        ),
-    ],
-)
-def test_a_batch_without_well_lit_photos_or_their_order_is_refused(
-    pack: dict[str, Any], message: str, model: PromptGuidedEnhancer, tmp_path: Path
-) -> None:
-    model.start_phase(INITIALISATION)
-    wrapper = OptimWrapper(torch.optim.Adam(model.pair.parameters(), 1e-3))
-    with pytest.raises(ValueError, match=message):
-        model.train_step(unpaired_batch(tmp_path, pack), wrapper)
-
-
-def test_a_loss_that_is_not_finite_names_the_photos_of_both_folders(
-    model: PromptGuidedEnhancer, tmp_path: Path
-) -> None:
-    model.pair.values.data.fill_(torch.nan)
-    model.start_phase(INITIALISATION)
-    wrapper = OptimWrapper(torch.optim.Adam(model.pair.parameters(), 1e-3))
-    with pytest.raises(
-        FloatingPointError,
-        match=r"not finite \(loss_initialisation nan\).*backlit/a\.png.*well-lit/[ab]\.png",
-    ):
-        model.train_step(unpaired_batch(tmp_path, PACK), wrapper)
 
 
 @pytest.mark.parametrize(

@@ -5,85 +5,22 @@ Train, resume, test, on a set of a few tiny photos.
 
 import http.server
 import json
-import os
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mmagic.registry import HOOKS
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.optim import AmpOptimWrapper
-from mmengine.optim.optimizer import amp_optimizer_wrapper
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
-from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
-from rave_mm.image_files import read_photo, write_photo
+from rave_mm.image_files import read_photo
 from rave_mm.models.light_map_unet import LightMapUNet
-from tests.tools.loading import TOOLS, load_tool
-
-ROOT = Path(__file__).parents[2]
-CONFIG = "demo/rave_demo.py"
-
-
-def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
-    load_tool(name).main()
-
-
-@pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a demo set of three training and two test photos."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    for folder, ground_truth, count in (
-        ("train/backlit", "train/well-lit", 3),
-        ("test/resize_input", "test/resize_gt", 2),
-    ):
-        (tmp_path / "data/demo" / folder).mkdir(parents=True)
-        (tmp_path / "data/demo" / ground_truth).mkdir(parents=True)
-        for index in range(count):
-            noise = np.stack([smooth_noise(40, 56, 5, rng) for _ in range(3)], -1)
-            photo = np.clip((180, 140, 90) + 40 * noise, 0, 255).astype(np.uint8)
-            write_photo(tmp_path / "data/demo" / ground_truth / f"{index}.png", photo)
-            write_photo(
-                tmp_path / "data/demo" / folder / f"{index}.png", synthetic_backlight(photo, rng)
-            )
-    return tmp_path
-
-
-def options(iterations: int) -> list[str]:
-    return [
-        "--cfg-options",
-        f"train_cfg.phases.0.iterations={iterations}",
-        "train_cfg.val_interval=2",
-        "default_hooks.checkpoint.interval=2",
-        "default_hooks.logger.interval=1",
-        "train_dataloader.num_workers=0",
-        "train_dataloader.persistent_workers=False",
-        "train_dataloader.batch_size=2",
-        "train_dataloader.dataset.pipeline.1.crop_size=32",
-        "param_scheduler=[]",
-        "custom_hooks.0.interval.val=1",
-    ]
-
-
-def logs(work_dir: Path) -> list[dict[str, float]]:
-    """What the runs in a work directory wrote, in their order."""
-    return [
-        json.loads(line)
-        for file in sorted(work_dir.glob("*/vis_data/scalars.json"))
-        for line in file.read_text().splitlines()
-    ]
+from tests.tools.tiny_run import CONFIG, logs, options, run
 
 
 def test_train_resume_and_test(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,50 +87,6 @@ def test_resume_looks_in_the_work_directory_whatever_load_from_says(
     text = [log.read_text() for log in sorted((work / "moved").glob("*/*.log"))]
     assert f"--resume: no checkpoint in {work / 'run'} yet" in text[0]
     assert f"--resume: training goes on from {work / 'moved/iter_2.pth'}" in text[-1]
-
-
-def test_mixed_precision_leaves_gradients_unscaled(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Config({"optim_wrapper": {"type": "OptimWrapper"}})
-    load_tool("train").use_mixed_precision(config)
-    settings = config.optim_wrapper.to_dict()
-    assert settings.pop("type") == "AmpOptimWrapper"
-    # As on a machine with a GPU, where the scaler does not switch itself off.
-    monkeypatch.setattr(amp_optimizer_wrapper, "is_cuda_available", lambda: True)
-    monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
-    parameter = torch.nn.Parameter(torch.ones(2))
-    wrapper = AmpOptimWrapper(optimizer=torch.optim.SGD([parameter], lr=0.5), **settings)
-    assert wrapper.cast_dtype is torch.bfloat16
-    assert not wrapper.loss_scaler.is_enabled()
-    wrapper.backward((parameter * torch.tensor([2.0, 3e38])).sum())
-    assert parameter.grad is not None
-    torch.testing.assert_close(parameter.grad, torch.tensor([2.0, 3e38]))
-    wrapper.step()
-    torch.testing.assert_close(parameter.detach(), torch.tensor([0.0, -1.5e38]))
-
-
-def test_mixed_precision_is_for_each_of_several_optimizers() -> None:
-    one = {"type": "OptimWrapper", "optimizer": {"type": "Adam"}, "clip_grad": {"max_norm": 1}}
-    two = {"constructor": "MultiOptimWrapperConstructor", "generator": one, "pair": {**one}}
-    config = Config({"optim_wrapper": two})
-    load_tool("train").use_mixed_precision(config)
-    mixed = {"type": "AmpOptimWrapper", "dtype": "bfloat16", "loss_scale": {"enabled": False}}
-    assert config.optim_wrapper.to_dict() == {
-        "constructor": "MultiOptimWrapperConstructor",
-        "generator": {**one, **mixed},
-        "pair": {**one, **mixed},
-    }
-    config.optim_wrapper.pair.type = "ApexOptimWrapper"
-    with pytest.raises(ValueError, match="--amp: got optim_wrapper of type ApexOptimWrapper"):
-        load_tool("train").use_mixed_precision(config)
-
-
-def test_mixed_precision_needs_a_gpu(
-    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SystemExit):
-        run(monkeypatch, "train", CONFIG, "--amp")
-    assert "--amp needs a GPU" in capsys.readouterr().err
 
 
 def test_a_published_checkpoint_is_tested_as_it_is(
@@ -293,74 +186,6 @@ def test_a_base_of_a_package_that_is_not_installed_is_told(
     monkeypatch.setitem(MODULE2PACKAGE, "rave_mm", "json")  # a package without configs
     with pytest.raises(SystemExit, match=r"mine\.py has a base .* not installed: .* its path"):
         run(monkeypatch, "train", work / "mine.py")
-
-
-EACH_RANK = """
-import os
-import torch
-from mmagic.registry import HOOKS
-from mmengine.hooks import Hook
-
-@HOOKS.register_module()
-class SaveEachRank(Hook):
-    def after_train(self, runner):
-        torch.save(runner.model.module.generator.state_dict(), f"rank{os.environ['RANK']}.pth")
-"""
-
-TWO_PHASES = f"""
-_base_ = {str(config_path(CONFIG))!r}
-custom_imports = dict(imports=["rave_mm.register", "each_rank"])
-custom_hooks = [dict(type="SaveEachRank")]
-train_cfg = dict(phases=[
-    dict(name="first", iterations=2, losses=["identity"]),
-    dict(name="second", iterations=2, losses=["guidance", "identity"]),
-])
-"""
-
-
-def run_two_processes(work: Path, name: str, *arguments: object) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2]
-    command += ["--master-port", port, TOOLS / f"{name}.py", *arguments, "--launcher", "pytorch"]
-    settings = {"PYTHONPATH": f"{ROOT}:{work}", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        list(map(str, command)),
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-def test_two_processes_without_a_gpu(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (work / "each_rank.py").write_text(EACH_RANK)
-    (work / "mine.py").write_text(TWO_PHASES)
-    run_two_processes(work, "train", "mine.py", "--work-dir", "run", *options(2)[:-1])
-    first, second = (torch.load(work / f"rank{rank}.pth") for rank in (0, 1))
-    start = LightMapUNet(start="identity").state_dict()
-    assert any(not torch.equal(first[name], start[name]) for name in first)
-    for name, value in first.items():
-        assert torch.equal(value, second[name]), name
-    assert [line["step"] for line in logs(work / "run") if "loss_guidance" in line] == [3, 4]
-
-    checkpoint = work / "run/iter_4.pth"
-    run_two_processes(work, "test", CONFIG, checkpoint, "--work-dir", "two", "--out", "two.json")
-    arguments = ("--work-dir", "one", "--out", "one.json")
-    run(monkeypatch, "test", CONFIG, checkpoint, *arguments)
-    one, two = (json.loads((work / f"{count}.json").read_text()) for count in ("one", "two"))
-    assert two == pytest.approx(one, abs=1e-4)
-
-
-def test_without_a_gpu_several_processes_need_torchrun(
-    work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="--launcher: got slurm without a GPU, expected pytorch"):
-        run(monkeypatch, "train", CONFIG, "--launcher", "slurm")
 
 
 def test_a_dry_run_prints_and_stops(

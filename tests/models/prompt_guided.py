@@ -1,0 +1,47 @@
+"""A tiny `PromptGuidedEnhancer`, and the phases that CLIP-LIT trains it in."""
+
+from typing import Any
+
+import torch
+from mmagic.registry import MODELS
+from torch import Tensor, nn
+
+from rave_mm.models.prompt_enhancer import PromptGuidedEnhancer
+from tests.models.enhancers import PREPROCESSOR, Phase
+
+LOSSES = {
+    "initialisation": {"type": "PromptInitialisationLoss"},
+    "reconstruction": {"type": "CLIPIdentityLoss", "layer_weights": (1.0,) * 5},
+    "guidance": {"type": "CLIPEnhanceLoss", "loss_weight": 10.0},
+    "identity": {"type": "CLIPIdentityLoss"},
+    "ranking": {"type": "PromptRankingLoss"},
+}
+INITIALISATION = Phase("prompt initialisation", "pair", ("initialisation",))
+RECONSTRUCTION = Phase("reconstruction", "generator", ("reconstruction",))
+ENHANCEMENT = Phase("enhancement", "generator", ("guidance", "identity"))
+REFINEMENT = Phase("refinement", "pair", ("ranking",))
+
+
+def build(**changes: Any) -> PromptGuidedEnhancer:
+    settings: dict[str, Any] = {
+        "type": "PromptGuidedEnhancer",
+        "generator": {"type": "LightMapUNet", "start": "identity"},
+        "pair": {"type": "LatentPair"},
+        "losses": LOSSES,
+        "data_preprocessor": PREPROCESSOR,
+    }
+    return MODELS.build(settings | changes)
+
+
+def change(generator: nn.Module, brightness: float) -> dict[str, Tensor]:
+    """Stands for the training of an enhancement phase."""
+    with torch.no_grad():
+        generator.conv_out.weight.zero_()
+        generator.conv_out.bias.fill_(1 / brightness)
+    return {name: value.clone() for name, value in generator.state_dict().items()}
+
+
+def started() -> PromptGuidedEnhancer:
+    built = build()
+    built.init_weights()
+    return built
