@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import functools
 import inspect
 import itertools
 import re
@@ -13,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from rave_mm.ablation.settings_key import settings_key
+from rave_mm.file_hash import file_sha256
 
 # A word, or a list with the commas in it.
 _VALUE = re.compile(r"\[[^\]]*\]|\([^)]*\)|[^,\[\](]+")
@@ -118,6 +120,7 @@ def plan_runs(config: Config, grid: Grid) -> Iterator[Run]:
         ValueError: a key names a part that the config does not have.
     """
     known = config.to_dict()
+    sha256 = functools.cache(file_sha256)  # weights are large, and all runs have the same
     for chosen in itertools.product(*(axis.items() for axis in grid.axes.values())):
         for seed in grid.seeds:
             varied = Config({key: value for key, value in known.items() if not _aside(key)})
@@ -125,11 +128,12 @@ def plan_runs(config: Config, grid: Grid) -> Iterator[Run]:
                 *(options for _, options in chosen),
                 dict.fromkeys(grid.seed_keys, seed),
             ):
-                for key in options:
-                    _check_key(known, key)
+                for name in options:
+                    _check_key(known, name)
                 # Merging takes `_delete_` out of what it is given, and the next seed needs it too.
                 varied.merge_from_dict(copy.deepcopy(dict(options)))
-            yield Run(tuple(label for label, _ in chosen), seed, varied, settings_key(varied))
+            key = settings_key(varied, sha256)
+            yield Run(tuple(label for label, _ in chosen), seed, varied, key)
 
 
 def _aside(key: str) -> bool:

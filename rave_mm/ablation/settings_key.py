@@ -3,18 +3,19 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.file_hash import file_sha256
 
 _FOLDERS = ("backlit", "well_lit")
 
 
-def settings_key(config: Config) -> str:
+def settings_key(config: Config, sha256: Callable[[Path], str] = file_sha256) -> str:
     """A hash of what decides a run: its config, the bundled CLIP, its photos and other files.
 
     Of the photos the names and sizes, wherever the config names a folder as `backlit`, `well_lit`,
@@ -22,21 +23,21 @@ def settings_key(config: Config) -> str:
     residual vector or weights, the contents. Not of this package's code: after a change of it,
     begin in another folder.
 
+    Args:
+        config: complete.
+        sha256: of a file's contents; one that remembers, for many configs that name the same.
+
     Returns:
         12 hexadecimal digits.
     """
     settings = config.to_dict()
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode())
-    for source in sorted(BUNDLED_FOLDER.iterdir()):
-        digest.update(source.read_bytes())
+    for path in (*sorted(BUNDLED_FOLDER.iterdir()), *sorted(set(_files(settings)))):
+        digest.update(sha256(path).encode())
     for folder in sorted(set(_folders(settings))):
         for photo in sorted(_listed(Path(folder)).rglob("*")):
             if photo.is_file():
                 digest.update(f"{photo} {photo.stat().st_size}".encode())
-    for path in sorted(set(_files(settings))):
-        with path.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
     return digest.hexdigest()[:12]
 
 

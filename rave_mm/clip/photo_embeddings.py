@@ -1,6 +1,5 @@
 """Photos as a CLIP sees them: embedded in batches, and kept."""
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from rave_mm.clip.embedding_cache import cache_file
 from rave_mm.clip.encoder import FrozenCLIP
+from rave_mm.file_hash import file_sha256
 from rave_mm.image_files import UnreadablePhotoError, read_photo_8_bit
 from rave_mm.whole_files import write_npz
 
@@ -124,6 +124,6 @@ def _digests(paths: Sequence[Path]) -> tuple[str | None, ...]:
 
 def _digest(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_sha256(path)
     except OSError:  # reading the photo will tell
         return None

@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 
 from rave_mm import __version__
 from rave_mm.evaluation.metric_weights import torch_hub_folder
+from rave_mm.file_hash import file_sha256
 
 PACKAGES = (
     "torch",
@@ -67,15 +68,6 @@ def look_at_files(photos: Sequence[Path], truths: Sequence[Path]) -> PhotoFiles:
         content_sha256=hashlib.sha256("".join(pairs).encode()).hexdigest(),
         equal=[sorted(equal) for equal in by_content.values() if len(equal) > 1],
     )
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def checkpoint_sha256(checkpoint: str) -> str | None:

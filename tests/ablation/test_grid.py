@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -167,3 +169,9 @@ def test_the_demo_itself_is_run_once_for_five_of_the_grids() -> None:
     shared = [key for key in set.union(*keys) if sum(key in of_grid for of_grid in keys) == 5]
     assert len(shared) == 3  # with each seed
     assert len(set.union(*keys)) == 54
+
+
+def test_planning_needs_no_mmagic() -> None:
+    """Which does not import before its cures, and tools/ablate.py only starts others that do."""
+    code = "import sys, rave_mm.ablation.grid; sys.exit('mmagic' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
