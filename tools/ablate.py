@@ -127,6 +127,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--vary",
         nargs="+",
+        default=(),
         metavar="KEY=VALUE,VALUE",
         help="settings to vary, one axis each, in place of the config's; a list as ['a','b']",
     )
@@ -167,7 +168,7 @@ def default_name(config: Path, vary: Sequence[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     given = parse(arguments)
     config = load_config(given)
-    grid = read_grid(config, given.vary or (), given.seeds)
+    grid = read_grid(config, given.vary, given.seeds)
     runs = list(plan_runs(config, grid))
     runs_folder = given.work_dir / "runs"
     if given.dry_run:
@@ -176,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{run.key}  {state:9} {run.name}")
         return
     results = execute_all(runs, runs_folder, given.devices)
-    name = given.name or default_name(Path(config.filename), given.vary or ())
+    name = given.name or default_name(Path(config.filename), given.vary)
     axes, folder = list(grid.axes), given.work_dir / name
     table = settings_table(axes, results)
     write_whole(folder / "runs.csv", runs_csv(axes, results))

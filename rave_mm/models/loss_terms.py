@@ -30,8 +30,10 @@ class LossTerms(ModuleDict):
         missing: list[str] = []
         with first_process_first():
             for loss in self.modules():
+                if not isinstance(loss, CLIPLoss):
+                    continue
                 try:
-                    _ = loss.clip if isinstance(loss, CLIPLoss) else None
+                    _ = loss.clip
                 except MissingWeightsError as error:
                     missing.append(str(error))
         if missing:
