@@ -8,6 +8,8 @@ import pytest
 import torch
 from open_clip.model import CLIP, build_model_from_openai_state_dict
 
+import rave_mm.register  # noqa: F401 - MMagic imports only after its cures, in any test
+
 _REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
 
 

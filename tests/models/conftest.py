@@ -3,7 +3,6 @@ from collections.abc import Iterator
 import pytest
 from mmengine.registry import DefaultScope
 
-import rave_mm.register  # noqa: F401 - MMagic imports only after its cures
 from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
 from tests.models.known_residual import bundled_residual
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import torch
 from mmagic.registry import MODELS
-from torch import Tensor, nn
 
 from rave_mm.models.prompt_enhancer import PromptGuidedEnhancer
 from tests.models.enhancers import PREPROCESSOR, Phase
@@ -31,14 +29,6 @@ def build(**changes: Any) -> PromptGuidedEnhancer:
         "data_preprocessor": PREPROCESSOR,
     }
     return MODELS.build(settings | changes)
-
-
-def change(generator: nn.Module, brightness: float) -> dict[str, Tensor]:
-    """Stands for the training of an enhancement phase."""
-    with torch.no_grad():
-        generator.conv_out.weight.zero_()
-        generator.conv_out.bias.fill_(1 / brightness)
-    return {name: value.clone() for name, value in generator.state_dict().items()}
 
 
 def started() -> PromptGuidedEnhancer:

@@ -4,9 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import DATASETS, MODELS
+from mmagic.registry import MODELS
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
@@ -16,7 +15,7 @@ import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.image_files import write_photo
 from rave_mm.models.adversarial_enhancer import AdversarialEnhancer
-from tests.models.enhancers import PREPROCESSOR, Phase
+from tests.models.enhancers import PREPROCESSOR, Phase, unpaired_batch
 
 CONFIG = Path(rave_mm.__file__).parent.parent / "configs/clip_lit/ablations/adversarial.py"
 LOSSES = {
@@ -229,22 +228,18 @@ def test_a_batch_without_well_lit_photos_or_their_order_is_refused(
     pack: dict[str, Any], message: str, model: AdversarialEnhancer, tmp_path: Path
 ) -> None:
     make_photos(tmp_path)
-    dataset = DATASETS.build(
-        {
-            "type": "UnpairedPhotos",
-            "backlit": str(tmp_path / "backlit"),
-            "well_lit": str(tmp_path / "well-lit"),
-            "pipeline": [
-                {"type": "LoadPhoto", "key": "img"},
-                {"type": "LoadPhoto", "key": "ref"},
-                {"type": "PackInputs", **pack},
-            ],
-        }
+    batch = unpaired_batch(
+        tmp_path,
+        [
+            {"type": "LoadPhoto", "key": "img"},
+            {"type": "LoadPhoto", "key": "ref"},
+            {"type": "PackInputs", **pack},
+        ],
     )
     model.start_phase(DISCRIMINATION)
     wrapper = OptimWrapper(torch.optim.Adam(model.discriminator.parameters(), 1e-3))
     with pytest.raises(ValueError, match=message):
-        model.train_step(pseudo_collate([dataset[0], dataset[1]]), wrapper)
+        model.train_step(batch, wrapper)
 
 
 def test_a_loss_that_is_not_finite_stops_training(

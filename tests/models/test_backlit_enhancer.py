@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 from rave_mm.functional import apply_light_map
 from rave_mm.models.backlit_enhancer import BacklitEnhancer
 from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
-from rave_mm.residual import Provenance, ResidualVector
+from rave_mm.residual import ResidualVector
 from tests.models.enhancers import PREPROCESSOR
+from tests.models.known_residual import provenance
 
 
 @pytest.fixture
@@ -34,8 +35,7 @@ def model() -> BacklitEnhancer:
     guidance: Any = built.losses["guidance"]
     clip = guidance.clip
     vector = torch.nn.functional.normalize(torch.ones(clip.dimension), dim=0)
-    origin = Provenance(clip.name, clip.fingerprint, "w", "b", 1, 1, 0, "mean", "")
-    guidance.set_residual(ResidualVector(vector, 0.5, origin))
+    guidance.set_residual(ResidualVector(vector, 0.5, provenance(clip.fingerprint)))
     return built
 
 

@@ -14,11 +14,10 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
-from rave_mm.clip.encoder import load_clip
 from rave_mm.models.loss_sum import LossSum
 from rave_mm.models.prompt_pairs import LatentPair
 from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
-from rave_mm.residual import Provenance, ResidualVector
+from tests.models.known_residual import bundled_residual
 
 L1 = {"type": "L1Loss", "loss_weight": 2.0}
 MSE = {"type": "MSELoss", "loss_weight": 0.5}
@@ -36,21 +35,12 @@ def logged(hub: MessageHub) -> dict[str, float]:
     return {key: buffer.current() for key, buffer in hub.log_scalars.items()}
 
 
-def some_residual(seed: int) -> ResidualVector:
-    clip = load_clip()
-    vector = torch.randn(clip.dimension, generator=torch.Generator().manual_seed(seed))
-    origin = Provenance(
-        "a CLIP", clip.fingerprint, "w", "b", 3, 2, 0, "mean", "2026-01-01T00:00:00+00:00"
-    )
-    return ResidualVector(nn.functional.normalize(vector, dim=0), 0.3, origin)
-
-
 @pytest.fixture
 def residuals(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Files of two directions."""
     folder = tmp_path_factory.mktemp("residuals")
     for seed in (0, 1):
-        some_residual(seed).save(folder / f"{seed}.npz")
+        bundled_residual(seed).save(folder / f"{seed}.npz")
     return [str(folder / f"{seed}.npz") for seed in (0, 1)]
 
 

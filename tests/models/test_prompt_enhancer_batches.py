@@ -4,13 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import DATASETS
-from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from rave_mm.image_files import write_photo
 from rave_mm.models.prompt_enhancer import PromptGuidedEnhancer
+from tests.models.enhancers import unpaired_batch
 from tests.models.prompt_guided import INITIALISATION, started
 
 PIPELINE = [
@@ -31,26 +30,19 @@ def model() -> PromptGuidedEnhancer:
     return started()
 
 
-def unpaired_batch(folder: Path, pack: dict[str, Any]) -> Any:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """Backlit photos that are dark blue, and well-lit ones that are orange."""
     for name, colour in (("backlit", (10, 20, 60)), ("well-lit", (250, 150, 50))):
-        (folder / name).mkdir()
+        (tmp_path / name).mkdir()
         for photo in ("a", "b"):
             pixels = np.broadcast_to(np.uint8(colour), (40, 50, 3)).copy()
-            write_photo(folder / name / f"{photo}.png", pixels)
-    dataset = DATASETS.build(
-        {
-            "type": "UnpairedPhotos",
-            "backlit": str(folder / "backlit"),
-            "well_lit": str(folder / "well-lit"),
-            "pipeline": [*PIPELINE, pack],
-        }
-    )
-    return pseudo_collate([dataset[0], dataset[1]])
+            write_photo(tmp_path / name / f"{photo}.png", pixels)
+    return tmp_path
 
 
 def test_a_batch_for_the_pair_is_rgb_in_0_1(
-    model: PromptGuidedEnhancer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: PromptGuidedEnhancer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed: list[tuple[Tensor, Tensor]] = []
 
@@ -61,7 +53,7 @@ def test_a_batch_for_the_pair_is_rgb_in_0_1(
     monkeypatch.setattr(model.losses["initialisation"], "forward", forward)
     model.start_phase(INITIALISATION)
     wrapper = OptimWrapper(torch.optim.Adam(model.pair.parameters(), 1e-3))
-    model.train_step(unpaired_batch(tmp_path, PACK), wrapper)
+    model.train_step(unpaired_batch(folder, [*PIPELINE, PACK]), wrapper)
     ((backlit, well_lit),) = handed
     for found, colour in ((backlit, (10, 20, 60)), (well_lit, (250, 150, 50))):
         wanted = (torch.tensor(colour) / 255).view(3, 1, 1).expand(2, 3, 32, 32)
@@ -79,16 +71,16 @@ def test_a_batch_for_the_pair_is_rgb_in_0_1(
     ],
 )
 def test_a_batch_without_well_lit_photos_or_their_order_is_refused(
-    pack: dict[str, Any], message: str, model: PromptGuidedEnhancer, tmp_path: Path
+    pack: dict[str, Any], message: str, model: PromptGuidedEnhancer, folder: Path
 ) -> None:
     model.start_phase(INITIALISATION)
     wrapper = OptimWrapper(torch.optim.Adam(model.pair.parameters(), 1e-3))
     with pytest.raises(ValueError, match=message):
-        model.train_step(unpaired_batch(tmp_path, pack), wrapper)
+        model.train_step(unpaired_batch(folder, [*PIPELINE, pack]), wrapper)
 
 
 def test_a_loss_that_is_not_finite_names_the_photos_of_both_folders(
-    model: PromptGuidedEnhancer, tmp_path: Path
+    model: PromptGuidedEnhancer, folder: Path
 ) -> None:
     model.pair.values.data.fill_(torch.nan)
     model.start_phase(INITIALISATION)
@@ -97,4 +89,4 @@ def test_a_loss_that_is_not_finite_names_the_photos_of_both_folders(
         FloatingPointError,
         match=r"not finite \(loss_initialisation nan\).*backlit/a\.png.*well-lit/[ab]\.png",
     ):
-        model.train_step(unpaired_batch(tmp_path, PACK), wrapper)
+        model.train_step(unpaired_batch(folder, [*PIPELINE, PACK]), wrapper)

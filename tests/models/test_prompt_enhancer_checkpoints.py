@@ -10,11 +10,7 @@ from rave_mm.models.backlit_enhancer import BacklitEnhancer
 from rave_mm.models.prompt_enhancer import PromptGuidedEnhancer
 from rave_mm.models.published_checkpoints import PUBLISHED_NAMES
 from tests.models.enhancers import PREPROCESSOR
-from tests.models.prompt_guided import (
-    ENHANCEMENT,
-    build,
-    started,
-)
+from tests.models.prompt_guided import ENHANCEMENT, build, started
 
 
 @pytest.fixture
