@@ -66,7 +66,7 @@ setup(
         "rave_mm": [
             "clip/lighting_clip/*",
             "inference/bundled_enhancer.pth",
-            "photo_sets/photographs.json",
+            "datasets/photo_sets/photographs.json",
         ]
     },
     include_package_data=False,

@@ -2,10 +2,10 @@
 
     custom_imports = dict(imports=["rave_mm.register"])
 
-It applies the cures of `rave_mm.compat` first, since MMagic does not import without them.
+It applies the cures of `rave_mm.runtime.compat` first, since MMagic does not import without them.
 """
 
-from rave_mm import compat
+from rave_mm.runtime import compat
 
 compat.apply()
 
@@ -18,18 +18,20 @@ from rave_mm.datasets import (  # noqa: E402
     unpaired_photos,
 )
 from rave_mm.engine import log_processor, loss_inputs_hook, phased_train_loop  # noqa: E402
-from rave_mm.evaluation import fidelity, no_reference, perceptual  # noqa: E402
-from rave_mm.models import (  # noqa: E402
+from rave_mm.enhancers import (  # noqa: E402
     adversarial_enhancer,
     backlit_enhancer,
-    clip_identity_loss,
-    light_map_unet,
-    loss_sum,
     prompt_enhancer,
+)
+from rave_mm.evaluation import fidelity, no_reference, perceptual  # noqa: E402
+from rave_mm.losses import (  # noqa: E402
+    clip_identity_loss,
+    loss_sum,
     prompt_losses,
     prompt_pairs,
     residual_guidance_loss,
 )
+from rave_mm.networks import light_map_unet  # noqa: E402
 
 __all__ = [
     "adversarial_enhancer",

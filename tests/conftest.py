@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from open_clip.model import CLIP, build_model_from_openai_state_dict
 
 import rave_mm.register  # noqa: F401 - MMagic imports only after its cures, in any test
@@ -25,6 +26,13 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def mmagic_scope() -> Iterator[None]:
+    """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
+    with DefaultScope.overwrite_default_scope("mmagic"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -189,7 +189,7 @@ sys.path = [path for path in sys.path if path != {str(ROOT)!r}]
 from rave_mm import _shipped, config_path
 from rave_mm.__main__ import main
 from rave_mm.clip.weights import BUNDLED_FOLDER
-from rave_mm.photo_sets.sources import PHOTOGRAPHS
+from rave_mm.datasets.photo_sets.sources import PHOTOGRAPHS
 assert config_path("demo/rave_demo.py").is_file()
 for name in {sorted(shipped("configs", "*.py"))!r}:
     assert config_path(name.removeprefix("configs/")).is_relative_to({str(tmp_path)!r}), name

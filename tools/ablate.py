@@ -33,7 +33,7 @@ from rave_mm import config_path
 from rave_mm.ablation.grid import Run, plan_runs, read_grid
 from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
 from rave_mm.engine.command_line import NOT_COMPUTED, load_config
-from rave_mm.whole_files import replacing, write_whole
+from rave_mm.runtime.whole_files import replacing, write_whole
 
 TOOLS = Path(__file__).resolve().parent
 

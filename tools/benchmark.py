@@ -17,19 +17,19 @@ import torch
 from skimage.data import data_dir
 from tqdm import tqdm
 
-from rave_mm.compat import silence_import_noise
+from rave_mm.runtime.compat import silence_import_noise
 
 silence_import_noise()
 
 # E402: these import MMEngine, which must be silenced before.
 from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not  # noqa: E402
 from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process  # noqa: E402
-from rave_mm.image_files import UnreadablePhotoError  # noqa: E402
 from rave_mm.inference.arithmetic import choose_device  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
-from rave_mm.memory import parse_memory  # noqa: E402
-from rave_mm.whole_files import replacing  # noqa: E402
+from rave_mm.photos.image_files import UnreadablePhotoError  # noqa: E402
+from rave_mm.runtime.memory import parse_memory  # noqa: E402
+from rave_mm.runtime.whole_files import replacing  # noqa: E402
 
 WAYS: tuple[Way, ...] = get_args(Way)
 RECORD = "enhancing.json"

@@ -26,7 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
-from rave_mm.models.loss_sum import LossSum
+from rave_mm.losses.loss_sum import LossSum
 
 ON_GPU = torch.cuda.is_available()
 

@@ -48,9 +48,9 @@ def attempt(kind, name, action):
     except BaseException as error:
         report("error", name, f"{type(error).__name__}: {error}"[:600])
 def imported(name):
-    importlib.import_module(name)
+    return importlib.import_module(name)
 for name in ("torch", "torchvision", "cv2", "mmengine", "mmcv", "open_clip"):
-    attempt("import", name, lambda: imported(name))
+    attempt("import", name, lambda: imported(name) and None)
 def cuda():
     import torch
     if not torch.cuda.is_available():
@@ -59,9 +59,9 @@ def cuda():
     return f"{torch.version.cuda}, " + ", ".join(names)
 attempt("cuda", "CUDA", cuda)
 for name in ("restore_numpy_bool8", "allow_mmengine_checkpoints", "provide_mmcv_ops"):
-    attempt("cure", name, lambda: getattr(importlib.import_module("rave_mm.compat"), name)())
+    attempt("cure", name, lambda: getattr(imported("rave_mm.runtime.compat"), name)())
 for name in ("mmagic.models", "mmagic.datasets", "mmagic.evaluation"):
-    attempt("import", name, lambda: imported(name))
+    attempt("import", name, lambda: imported(name) and None)
 report("end", "", None)
 """
 

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 
 from rave_mm import config_path
 from rave_mm.clip.weights import BUNDLED_FOLDER
-from rave_mm.whole_files import replacing, write_whole
+from rave_mm.runtime.whole_files import replacing, write_whole
 
 TOOLS = Path(__file__).resolve().parent
 

@@ -21,7 +21,7 @@ from PIL import Image
 import rave_mm.register  # noqa: F401 - registers what is built
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
-from rave_mm.whole_files import replacing, write_whole
+from rave_mm.runtime.whole_files import replacing, write_whole
 
 METHODS = {
     "rave": RAVE,

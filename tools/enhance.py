@@ -23,7 +23,7 @@ import torch.distributed as dist
 from PIL import Image
 from tqdm import tqdm
 
-from rave_mm.compat import silence_import_noise
+from rave_mm.runtime.compat import silence_import_noise
 
 silence_import_noise()
 
@@ -33,8 +33,8 @@ from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
 from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs  # noqa: E402
 from rave_mm.inference.photo_run import Outcome, PhotoRun  # noqa: E402
 from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
-from rave_mm.memory import parse_memory  # noqa: E402
-from rave_mm.models.light_map_unet import PaddingMode  # noqa: E402
+from rave_mm.networks.light_map_unet import PaddingMode  # noqa: E402
+from rave_mm.runtime.memory import parse_memory  # noqa: E402
 
 FORMATS = {"jpg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "heic": ".heic"}
 REPORT = "enhance.csv"

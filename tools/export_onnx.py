@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rave_mm.compat import silence_import_noise
+from rave_mm.runtime.compat import silence_import_noise
 
 silence_import_noise()
 
@@ -19,7 +19,7 @@ from rave_mm.inference.onnx_export import (  # noqa: E402
     export_onnx,
 )
 from rave_mm.inference.weights import load_network  # noqa: E402
-from rave_mm.models.light_map_unet import PaddingMode  # noqa: E402
+from rave_mm.networks.light_map_unet import PaddingMode  # noqa: E402
 
 
 def parse_arguments() -> argparse.Namespace:

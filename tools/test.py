@@ -92,7 +92,7 @@ def main() -> None:
     from rave_mm.evaluation.outcome import to_json
     from rave_mm.evaluation.protocols import choose_metrics, read_protocol
     from rave_mm.evaluation.run_record import RecordTest
-    from rave_mm.whole_files import write_whole
+    from rave_mm.runtime.whole_files import write_whole
 
     config.load_from = arguments.checkpoint
     # A protocol that is named has its own metrics: the config's are names of the usual one's.

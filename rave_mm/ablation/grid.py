@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from rave_mm.ablation.settings_key import settings_key
-from rave_mm.file_hash import file_sha256
+from rave_mm.runtime.file_hash import file_sha256
 
 # A word, or a list with the commas in it.
 _VALUE = re.compile(r"\[[^\]]*\]|\([^)]*\)|[^,\[\](]+")

@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from rave_mm.clip.weights import BUNDLED_FOLDER
-from rave_mm.file_hash import file_sha256
+from rave_mm.runtime.file_hash import file_sha256
 
 _FOLDERS = ("backlit", "well_lit")
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from rave_mm.clip.embedding_cache import cache_file
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.whole_files import write_npz
+from rave_mm.runtime.whole_files import write_npz
 
 _BATCH = 512
 

@@ -15,7 +15,7 @@ from mmcv.transforms import BaseTransform
 from PIL import Image
 
 from rave_mm.datasets.synthetic_backlight import synthetic_backlight
-from rave_mm.image_files import read_photo
+from rave_mm.photos.image_files import read_photo
 
 # Albumentations asks the internet for its newest version when it is imported, by us or by
 # MMagic's own transforms, unless this is set by then.

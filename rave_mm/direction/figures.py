@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from rave_mm.direction.clouds import PhotoClouds
 from rave_mm.direction.reading import Reading
+from rave_mm.direction.residual_vector import ResidualVector
 from rave_mm.functional import remove_span
-from rave_mm.residual import ResidualVector
-from rave_mm.whole_files import replacing
+from rave_mm.runtime.whole_files import replacing
 
 BACKLIT, WELL_LIT = "#33508c", "#e0a030"
 

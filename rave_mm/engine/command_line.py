@@ -15,10 +15,10 @@ from mmengine.runner import Runner
 import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
-from rave_mm.image_files import UnreadablePhotoError
-from rave_mm.memory import ask_for_huge_pages
-from rave_mm.models.checkpoint_file import read_checkpoint, read_generator_weights
-from rave_mm.models.published_checkpoints import UnknownCheckpointError
+from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
+from rave_mm.networks.published_checkpoints import UnknownCheckpointError
+from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.runtime.memory import ask_for_huge_pages
 
 NOT_COMPUTED = 3
 """The exit status of tools/test.py where a metric that was asked for could not be computed.

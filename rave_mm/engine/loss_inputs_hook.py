@@ -11,8 +11,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from rave_mm.models.clip_identity_loss import CLIPIdentityLoss
-from rave_mm.models.clip_loss import CLIPLoss
+from rave_mm.losses.clip_identity_loss import CLIPIdentityLoss
+from rave_mm.losses.clip_loss import CLIPLoss
 
 
 @HOOKS.register_module()

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rave_mm.whole_files import replacing
+from rave_mm.runtime.whole_files import replacing
 
 BACKBONES = {
     "alex": "alexnet-owt-7be5be79.pth",

@@ -11,7 +11,7 @@ from typing import Any
 
 from rave_mm.evaluation.report import build_report
 from rave_mm.evaluation.showcase import Shown
-from rave_mm.whole_files import write_whole
+from rave_mm.runtime.whole_files import write_whole
 
 _DIGITS = 6
 

@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 
 from rave_mm import __version__
 from rave_mm.evaluation.metric_weights import torch_hub_folder
-from rave_mm.file_hash import file_sha256
+from rave_mm.runtime.file_hash import file_sha256
 
 PACKAGES = (
     "torch",

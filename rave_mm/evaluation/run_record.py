@@ -22,7 +22,7 @@ from rave_mm.evaluation.photo_metric import (
 )
 from rave_mm.evaluation.provenance import PhotoFiles, checkpoint_sha256, look_at_files, versions
 from rave_mm.evaluation.showcase import Shown, gain, jpeg, long_side, merged, sortable_gain
-from rave_mm.file_hash import file_sha256
+from rave_mm.runtime.file_hash import file_sha256
 
 
 class RecordTest(Hook):

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rave_mm.inference.tiling import ReadWindow, Window, cut, light_map_tiles
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
 
 FAST_SIDE = 1024
 """About how many pixels the network sees along the long side: from 768 to 1280."""

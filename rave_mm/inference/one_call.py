@@ -8,7 +8,7 @@ import numpy as np
 from rave_mm.inference.arithmetic import Device, Precision
 from rave_mm.inference.photo_enhancer import PhotoEnhancer, PhotoT
 from rave_mm.inference.weights import BUNDLED_ENHANCER
-from rave_mm.models.light_map_unet import PaddingMode
+from rave_mm.networks.light_map_unet import PaddingMode
 
 
 @overload

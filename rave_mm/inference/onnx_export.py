@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from rave_mm.functional import apply_light_map
 from rave_mm.inference.tiling import averaging_weights
-from rave_mm.models.light_map_unet import LightMapUNet
-from rave_mm.whole_files import replacing
+from rave_mm.networks.light_map_unet import LightMapUNet
+from rave_mm.runtime.whole_files import replacing
 
 TOLERANCE = 1e-4
 """How far what the file computes may be from PyTorch's; rounding alone makes 1e-6."""

@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 from rave_mm.functional import apply_light_map
-from rave_mm.image_files import channels, read_photo
 from rave_mm.inference.arithmetic import (
     Device,
     Precision,
@@ -21,11 +20,12 @@ from rave_mm.inference.arithmetic import (
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.fast_light_map import FAST_MEMORY, fast_light_map_tiles
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.photo_files import read_photo_file, write_photo_file
 from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_side
 from rave_mm.inference.weights import BUNDLED_ENHANCER, load_network
-from rave_mm.memory import ask_for_huge_pages, free_memory, give_back_freed_memory
-from rave_mm.models.light_map_unet import PaddingMode
+from rave_mm.networks.light_map_unet import PaddingMode
+from rave_mm.photos.image_files import channels, read_photo
+from rave_mm.photos.photo_files import read_photo_file, write_photo_file
+from rave_mm.runtime.memory import ask_for_huge_pages, free_memory, give_back_freed_memory
 
 PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)
 Photo: TypeAlias = np.ndarray | Image.Image | Tensor | str | Path
@@ -108,7 +108,7 @@ class PhotoEnhancer:
                 it is divided by ``1 + strength * (M - 1)``, never by less than 0.01 unless the
                 light map ``M`` itself is less.
             out: For a path alone: the file to write. It keeps what the photograph's has, see
-                :mod:`rave_mm.inference.photo_files`; its extension says its format.
+                :mod:`rave_mm.photos.photo_files`; its extension says its format.
 
         Returns:
             The same kind as `photo`, of its shape and type: arrays are new, tensors are on the

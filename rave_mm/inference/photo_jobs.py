@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rave_mm.inference.photo_files import HEIC_EXTENSIONS, photo_extensions
-from rave_mm.photo_folders import first_few
+from rave_mm.photos.photo_files import HEIC_EXTENSIONS, photo_extensions
+from rave_mm.photos.photo_folders import first_few
 
 
 class PlanError(ValueError):

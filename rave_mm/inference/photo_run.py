@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 import torch
 
-from rave_mm.image_files import UnreadablePhotoError
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
 from rave_mm.inference.light_map_strength import check_strength
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
-from rave_mm.inference.photo_files import (
+from rave_mm.inference.photo_jobs import PhotoJob
+from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.photos.photo_files import (
     PhotoFile,
     memory_of_photo,
     read_photo_file,
     write_photo_file,
 )
-from rave_mm.inference.photo_jobs import PhotoJob
-from rave_mm.memory import (
+from rave_mm.runtime.memory import (
     free_memory,
     give_back_freed_memory,
     resident_memory,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rave_mm.models.light_map_unet import Conv3x3, LightMapUNet, Place
+from rave_mm.networks.light_map_unet import Conv3x3, LightMapUNet, Place
 
 # The most that is held at once for a pixel: five maps of 64 channels and one of 32, of float32.
 # Measured on a CPU: 1410 for the network alone, 1800 with the tile, the result and all else.

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from rave_mm.models.checkpoint_file import read_generator_weights
-from rave_mm.models.light_map_unet import LightMapUNet, PaddingMode
+from rave_mm.networks.checkpoint_file import read_generator_weights
+from rave_mm.networks.light_map_unet import LightMapUNet, PaddingMode
 
 BUNDLED_ENHANCER = Path(__file__).with_name("bundled_enhancer.pth")
 """The checkpoint that ships, see docs/bundled_enhancer.md."""

@@ -7,7 +7,7 @@ import pytest
 from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.lighting_report import lighting_report
 from rave_mm.clip.weights import BUNDLED_FOLDER
-from rave_mm.photo_sets.sets import make_demo
+from rave_mm.datasets.photo_sets.sets import make_demo
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.sizes import clip_sizes
 from rave_mm.clip.weights import MissingWeightsError, build_clip
 from rave_mm.functional import residual_guidance_loss, residual_vector
-from rave_mm.image_files import write_photo
-from rave_mm.models.clip_identity_loss import CLIPIdentityLoss
-from rave_mm.models.prompt_pairs import LatentPair, PromptPair
-from rave_mm.models.residual_guidance_loss import ResidualGuidanceLoss
+from rave_mm.losses.clip_identity_loss import CLIPIdentityLoss
+from rave_mm.losses.prompt_pairs import LatentPair, PromptPair
+from rave_mm.losses.residual_guidance_loss import ResidualGuidanceLoss
+from rave_mm.photos.image_files import write_photo
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 SIGLIP_TEXT = TEXT | {

@@ -12,14 +12,14 @@ from mmagic.registry import TRANSFORMS
 from mmengine.dataset import Compose, pseudo_collate
 from PIL import Image
 
-from rave_mm import compat
 from rave_mm.datasets.transforms import (
     AugmentBacklit,
     LimitLongSide,
     LoadPhoto,
     SynthesizeBacklight,
 )
-from rave_mm.image_files import UnreadablePhotoError
+from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.runtime import compat
 
 compat.apply()  # for MMagic's own classes, imported below where they are used
 

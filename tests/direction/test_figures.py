@@ -15,8 +15,8 @@ from rave_mm.direction.figures import (
     draw_histogram,
     draw_words,
 )
+from rave_mm.direction.residual_vector import Provenance, ResidualVector
 from rave_mm.functional import residual_vector
-from rave_mm.residual import Provenance, ResidualVector
 
 MakeClouds = Callable[..., PhotoClouds]
 

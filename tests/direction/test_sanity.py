@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from rave_mm import residual as module
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
 from rave_mm.clip.photo_embeddings import PhotoEmbeddings
 from rave_mm.clip.vocabulary import embed_phrases
+from rave_mm.direction import residual_vector as module
 from rave_mm.direction.clouds import PhotoClouds
 from rave_mm.direction.estimators import estimate_direction
+from rave_mm.direction.residual_vector import residual_from_folders
 from rave_mm.direction.sanity import HANDFUL, check_clouds, check_vector
 from rave_mm.functional import target_along
-from rave_mm.image_files import write_photo
-from rave_mm.residual import residual_from_folders
+from rave_mm.photos.image_files import write_photo
 
 MakeClouds = Callable[..., PhotoClouds]
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
-from rave_mm.models.clip_identity_loss import CLIPIdentityLoss
+from rave_mm.losses.clip_identity_loss import CLIPIdentityLoss
 
 
 @MODELS.register_module(name="_Darker", force=True)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from rave_mm.evaluation.provenance import checkpoint_sha256, look_at_files, versions
-from rave_mm.file_hash import file_sha256
+from rave_mm.runtime.file_hash import file_sha256
 
 
 def test_photos_of_equal_content_are_named(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlig
 from rave_mm.evaluation.lpips_weights import BACKBONES
 from rave_mm.evaluation.protocols import PROTOCOLS
 from rave_mm.evaluation.run_record import short_names
-from rave_mm.image_files import read_photo, write_photo
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
+from rave_mm.photos.image_files import read_photo, write_photo
 from tests.tools.loading import TOOLS, load_tool
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 import rave_mm
-from rave_mm.image_files import write_photo
 from rave_mm.inference import PhotoEnhancer
 from rave_mm.inference.fast_light_map import (
     FAST_MEMORY,
@@ -24,7 +23,8 @@ from rave_mm.inference.fast_light_map import (
 from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
 from rave_mm.inference.tiling import ReadWindow
 from rave_mm.inference.weights import load_network
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
+from rave_mm.photos.image_files import write_photo
 
 
 def reader(photo: Tensor) -> ReadWindow:

@@ -11,11 +11,11 @@ from PIL import Image
 
 import rave_mm
 from rave_mm.functional import apply_light_map
-from rave_mm.image_files import read_photo, write_photo
 from rave_mm.inference import PhotoEnhancer, enhance
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
+from rave_mm.photos.image_files import read_photo, write_photo
 
 
 @pytest.fixture(scope="module")

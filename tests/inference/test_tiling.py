@@ -18,7 +18,7 @@ from rave_mm.inference.tiling import (
     tile_side,
 )
 from rave_mm.inference.weights import load_network
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
 
 MODES = ("zeros", "reflect")
 # Height, width, side of the tiles; up to 34 pixels more are a single tile.

@@ -8,8 +8,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from rave_mm.inference.weights import load_network
-from rave_mm.models.light_map_unet import LightMapUNet
-from rave_mm.models.published_checkpoints import PUBLISHED_NAMES, UnknownCheckpointError
+from rave_mm.networks.light_map_unet import LightMapUNet
+from rave_mm.networks.published_checkpoints import PUBLISHED_NAMES, UnknownCheckpointError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
 from tests.tools.loading import load_tool
 
 

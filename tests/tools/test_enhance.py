@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from rave_mm.image_files import read_photo, write_photo
 from rave_mm.inference import PhotoEnhancer, photo_run
 from rave_mm.inference.photo_jobs import plan_jobs
 from rave_mm.inference.photo_run import Outcome, PhotoRun
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
+from rave_mm.photos.image_files import read_photo, write_photo
 from tests.tools.loading import TOOLS, load_tool
 
 TOOL = TOOLS / "enhance.py"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rave_mm.photo_sets import sources
-from tests.photo_sets.packaged import contents, list_three_photographs
+from rave_mm.datasets.photo_sets import sources
+from tests.datasets.photo_sets.packaged import contents, list_three_photographs
 from tests.tools.loading import load_tool
 
 

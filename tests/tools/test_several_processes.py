@@ -12,7 +12,7 @@ import torch
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
-from rave_mm.models.light_map_unet import LightMapUNet
+from rave_mm.networks.light_map_unet import LightMapUNet
 from tests.tools.loading import TOOLS
 from tests.tools.tiny_run import CONFIG, logs, options, run
 

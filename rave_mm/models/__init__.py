@@ -1,1 +1,0 @@
-"""Networks, losses and models that register in ``mmagic.registry.MODELS``."""

@@ -1,0 +1,16 @@
+import pytest
+
+from rave_mm.losses.residual_guidance_loss import ResidualGuidanceLoss
+from tests.losses.known_residual import bundled_residual
+
+
+@pytest.fixture(autouse=True)
+def _scope(mmagic_scope: None) -> None:
+    """Every test here builds what it needs from MMagic's registries."""
+
+
+@pytest.fixture
+def guidance() -> ResidualGuidanceLoss:
+    loss = ResidualGuidanceLoss()
+    loss.set_residual(bundled_residual())
+    return loss
