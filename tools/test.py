@@ -89,7 +89,7 @@ def main() -> None:
     with mistakes_told("tools/test.py"):
         config = load_config(arguments)
     # These import MMagic, which takes a while.
-    from rave_mm.evaluation.outcome import to_json
+    from rave_mm.evaluation.outcome_files import to_json
     from rave_mm.evaluation.protocols import choose_metrics, read_protocol
     from rave_mm.evaluation.run_record import RecordTest
     from rave_mm.runtime.whole_files import write_whole

@@ -6,22 +6,19 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from string import Template
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from rave_mm.evaluation.outcome import PhotoRow, TestOutcome
 from rave_mm.evaluation.report_page import PAGE
 from rave_mm.evaluation.showcase import Shown
-
-if TYPE_CHECKING:
-    from rave_mm.evaluation.outcome import PhotoRow, TestOutcome
 
 _BINS = 20
 _WIDTH, _HEIGHT, _FOOT = 320, 120, 18
 
 
 def build_report(
-    outcome: "TestOutcome",
+    outcome: TestOutcome,
     shown: Sequence[Shown],
     leading: str | None,
     names: Mapping[str, str],
@@ -59,7 +56,7 @@ def _number(value: float, signed: bool = False) -> str:
     return f"{value:+.4f}" if signed else f"{value:.4f}"
 
 
-def _figures(outcome: "TestOutcome") -> str:
+def _figures(outcome: TestOutcome) -> str:
     rows = [
         f"<tr><th scope=row>{html.escape(name)}</th><td>{_number(figure.input)}</td>"
         f"<td>{_number(figure.result)}</td><td>{_number(figure.gain, signed=True)}</td>"
@@ -69,7 +66,7 @@ def _figures(outcome: "TestOutcome") -> str:
     return "".join(rows) or "<tr><td colspan=5>none</td></tr>"
 
 
-def _not_computed(outcome: "TestOutcome") -> str:
+def _not_computed(outcome: TestOutcome) -> str:
     if not outcome.not_computed:
         return "<p>Every figure that was asked for was computed.</p>"
     items = [
@@ -80,7 +77,7 @@ def _not_computed(outcome: "TestOutcome") -> str:
     return f"<p class=warning>Not computed:</p><ul>{''.join(items)}</ul>"
 
 
-def _distribution(outcome: "TestOutcome", metric: str) -> str:
+def _distribution(outcome: TestOutcome, metric: str) -> str:
     found = [values for row in outcome.rows if (values := row.figures[metric])]
     return histogram(metric, [result for result, _, _ in found], [photo for _, photo, _ in found])
 
@@ -128,7 +125,7 @@ def _finite(values: Sequence[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
-def _photo(row: "PhotoRow", photo: Shown) -> str:
+def _photo(row: PhotoRow, photo: Shown) -> str:
     cells = []
     for metric, found in row.figures.items():
         told = (
@@ -159,7 +156,7 @@ def _picture(jpeg: bytes) -> str:
     )
 
 
-def _facts(outcome: "TestOutcome") -> str:
+def _facts(outcome: TestOutcome) -> str:
     facts = outcome.facts
     photos = facts.get("photos", {})
     checkpoint = facts.get("checkpoint", {})

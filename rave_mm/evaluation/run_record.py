@@ -13,7 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from rave_mm.evaluation.outcome import Figure, PhotoRow, TestOutcome, write_outcome
+from rave_mm.evaluation.outcome import Figure, PhotoRow, TestOutcome
+from rave_mm.evaluation.outcome_files import write_outcome
 from rave_mm.evaluation.photo_metric import (
     Measured,
     NotComputableError,

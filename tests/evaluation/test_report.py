@@ -18,11 +18,8 @@ from rave_mm.evaluation.outcome import (
     Figure,
     PhotoRow,
     TestOutcome,
-    csv_table,
-    json_record,
-    to_json,
-    write_outcome,
 )
+from rave_mm.evaluation.outcome_files import csv_table, json_record, to_json, write_outcome
 from rave_mm.evaluation.report import build_report, histogram
 from rave_mm.evaluation.showcase import Shown, jpeg
 
