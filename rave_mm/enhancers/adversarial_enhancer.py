@@ -1,14 +1,20 @@
 """CLIP-LIT's ablation without CLIP in its guidance: a discriminator guides the network."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from mmagic.models.losses import GANLoss
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch import Tensor
+from typing_extensions import Unpack
 
-from rave_mm.enhancers.turns import TrainingPhase, TurnsEnhancer, check_well_lit, result_of
+from rave_mm.enhancers.turns import (
+    EnhancerSettings,
+    TrainingPhase,
+    TurnsEnhancer,
+    check_well_lit,
+    result_of,
+)
 
 
 @MODELS.register_module()
@@ -34,7 +40,7 @@ class AdversarialEnhancer(TurnsEnhancer):
         generator: as in `BacklitEnhancer`.
         discriminator: config of the discriminator; (N, 3, H, W) RGB in [0, 1] to scores of any
             shape. Pictures of all the sizes that the loaders give must fit.
-        losses, train_cfg, test_cfg, init_cfg, data_preprocessor: as in `BacklitEnhancer`.
+        settings: the others of `BacklitEnhancer`, but for `paired_losses`.
 
     Raises:
         FloatingPointError: a loss is not finite; it names the terms, the iteration and the photos.
@@ -45,13 +51,9 @@ class AdversarialEnhancer(TurnsEnhancer):
         self,
         generator: dict[str, Any],
         discriminator: dict[str, Any],
-        losses: Mapping[str, dict[str, Any]] | None = None,
-        train_cfg: dict[str, Any] | None = None,
-        test_cfg: dict[str, Any] | None = None,
-        init_cfg: dict[str, Any] | None = None,
-        data_preprocessor: dict[str, Any] | None = None,
+        **settings: Unpack[EnhancerSettings],
     ) -> None:
-        super().__init__(generator, losses, train_cfg, test_cfg, init_cfg, data_preprocessor)
+        super().__init__(generator, **settings)
         self.discriminator = MODELS.build(discriminator)
         self._trains = "generator"
         for name, loss in self.losses.items():

@@ -1,15 +1,21 @@
 """CLIP-LIT's model: a network and the pair that guides it, trained in turns."""
 
 import copy
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
-from rave_mm.enhancers.turns import TrainingPhase, TurnsEnhancer, check_well_lit, result_of
+from rave_mm.enhancers.turns import (
+    EnhancerSettings,
+    TrainingPhase,
+    TurnsEnhancer,
+    check_well_lit,
+    result_of,
+)
 from rave_mm.losses.clip_loss import CLIPLoss
 from rave_mm.losses.prompt_losses import CLIPEnhanceLoss, PromptLoss
 from rave_mm.losses.prompt_pairs import Pair
@@ -43,7 +49,7 @@ class PromptGuidedEnhancer(TurnsEnhancer):
     Args:
         generator: as in `BacklitEnhancer`.
         pair: config of a `PromptPair` or a `LatentPair`.
-        losses, train_cfg, test_cfg, init_cfg, data_preprocessor: as in `BacklitEnhancer`.
+        settings: the others of `BacklitEnhancer`, but for `paired_losses`.
 
     Raises:
         FloatingPointError: a loss is not finite; it names the terms, the iteration and the photos.
@@ -58,13 +64,9 @@ class PromptGuidedEnhancer(TurnsEnhancer):
         self,
         generator: dict[str, Any],
         pair: dict[str, Any],
-        losses: Mapping[str, dict[str, Any]] | None = None,
-        train_cfg: dict[str, Any] | None = None,
-        test_cfg: dict[str, Any] | None = None,
-        init_cfg: dict[str, Any] | None = None,
-        data_preprocessor: dict[str, Any] | None = None,
+        **settings: Unpack[EnhancerSettings],
     ) -> None:
-        super().__init__(generator, losses, train_cfg, test_cfg, init_cfg, data_preprocessor)
+        super().__init__(generator, **settings)
         self.pair: Pair = MODELS.build(pair)
         # Always there, so that checkpoints always have the same keys.
         self.snapshot: nn.Module = copy.deepcopy(self.generator).requires_grad_(False)

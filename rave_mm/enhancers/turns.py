@@ -1,8 +1,8 @@
 """What models share that train another part in turns with the network."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypedDict
 
 import torch
 from mmagic.structures import DataSample
@@ -23,6 +23,16 @@ class TrainingPhase(Protocol):
 
     @property
     def losses(self) -> Sequence[str]: ...
+
+
+class EnhancerSettings(TypedDict, total=False):
+    """What a `TurnsEnhancer` hands on to `BacklitEnhancer`, which explains it."""
+
+    losses: Mapping[str, dict[str, Any]] | None
+    train_cfg: dict[str, Any] | None
+    test_cfg: dict[str, Any] | None
+    init_cfg: dict[str, Any] | None
+    data_preprocessor: dict[str, Any] | None
 
 
 class TurnsEnhancer(BacklitEnhancer):

@@ -6,11 +6,12 @@ latent pair says of its pictures; the other two teach the pair what photos look 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor
+from typing_extensions import Unpack
 
 from rave_mm.functional import (
     PUBLISHED_MARGINS,
@@ -31,8 +32,39 @@ scale the score saturates, and there is no gradient left.
 """
 
 
+class PairLossSettings(TypedDict, total=False):
+    """The settings of a :class:`PairLoss`, which explains them."""
+
+    scale: float
+    clip: Mapping[str, Any] | None
+    loss_weight: float
+    channel_order: str
+    value_range: tuple[float, float]
+
+
+class PairLoss(CLIPLoss):
+    """A loss that measures with a pair.
+
+    Args:
+        scale: factor of the cosines, the CLIP's logit scale; the same in all losses of a pair.
+        clip, loss_weight, channel_order, value_range: as in
+            :class:`rave_mm.losses.clip_loss.CLIPLoss`.
+    """
+
+    def __init__(
+        self,
+        clip: Mapping[str, Any] | None = None,
+        loss_weight: float = 1.0,
+        channel_order: str = "rgb",
+        value_range: tuple[float, float] = (0.0, 1.0),
+        scale: float = PUBLISHED_SCALE,
+    ) -> None:
+        super().__init__(clip, loss_weight, channel_order, value_range)
+        self.scale = scale
+
+
 @MODELS.register_module()
-class CLIPEnhanceLoss(CLIPLoss):
+class CLIPEnhanceLoss(PairLoss):
     """`L_clip = mean_batch S(y)`: how backlit pictures still are, by a pair.
 
     A model that learns the pair hands its vectors over. Any other model of MMagic can take this as
@@ -42,9 +74,7 @@ class CLIPEnhanceLoss(CLIPLoss):
         pair: file of a pair that stays as it is, as for the `start` of
             :class:`rave_mm.losses.prompt_pairs.PromptPair` or `LatentPair`; it is read, and prompts
             are encoded, once. None where the model hands a pair over.
-        loss_weight: the papers' 320.
-        scale: factor of the cosines, the CLIP's logit scale; the same as in the pair's losses.
-        clip, channel_order, value_range: as in :class:`rave_mm.losses.clip_loss.CLIPLoss`.
+        settings: those of :class:`PairLoss`; the papers' loss_weight is 320.
 
     Raises:
         ValueError: as in :class:`rave_mm.losses.clip_loss.CLIPLoss`; a file without a pair, or with
@@ -56,14 +86,9 @@ class CLIPEnhanceLoss(CLIPLoss):
     def __init__(
         self,
         pair: str | Path | None = None,
-        clip: Mapping[str, Any] | None = None,
-        loss_weight: float = 1.0,
-        channel_order: str = "rgb",
-        value_range: tuple[float, float] = (0.0, 1.0),
-        scale: float = PUBLISHED_SCALE,
+        **settings: Unpack[PairLossSettings],
     ) -> None:
-        super().__init__(clip, loss_weight, channel_order, value_range)
-        self.scale = scale
+        super().__init__(**settings)
         self.pair_file = pair
         # The file's pair, once it is read. The file has it: a checkpoint need not.
         self.register_buffer("vectors", torch.empty(0), persistent=False)
@@ -103,30 +128,14 @@ class CLIPEnhanceLoss(CLIPLoss):
         return self.loss_weight * torch.stack(values).mean()
 
 
-class PromptLoss(CLIPLoss):
+class PromptLoss(PairLoss):
     """A loss that teaches a pair: called `(pair, backlit, well_lit, results)`.
 
     No gradient reaches the pictures.
-
-    Args:
-        scale: factor of the cosines, the CLIP's logit scale.
-        clip, loss_weight, channel_order, value_range: as in
-            :class:`rave_mm.losses.clip_loss.CLIPLoss`.
     """
 
     max_results = 0
     """How many results of the network it looks at, at most."""
-
-    def __init__(
-        self,
-        clip: Mapping[str, Any] | None = None,
-        loss_weight: float = 1.0,
-        channel_order: str = "rgb",
-        value_range: tuple[float, float] = (0.0, 1.0),
-        scale: float = PUBLISHED_SCALE,
-    ) -> None:
-        super().__init__(clip, loss_weight, channel_order, value_range)
-        self.scale = scale
 
     @torch.no_grad()
     def embed(self, *batches: Tensor) -> list[Tensor]:
@@ -157,11 +166,7 @@ class PromptLoss(CLIPLoss):
 
 @MODELS.register_module()
 class PromptInitialisationLoss(PromptLoss):
-    """Cross-entropy of `scale * <f, T>` against 0 for backlit photos and 1 for well-lit ones.
-
-    Args:
-        clip, loss_weight, channel_order, value_range, scale: as in :class:`PromptLoss`.
-    """
+    """Cross-entropy of `scale * <f, T>` against 0 for backlit photos and 1 for well-lit ones."""
 
     def forward(
         self, pair: Tensor, backlit: Tensor, well_lit: Tensor, results: Sequence[Tensor] = ()
@@ -184,8 +189,7 @@ class PromptRankingLoss(PromptLoss):
         max_results: how many results to rank at most: 2 for the paper's `I_{t-1}` and `I_t`, 1 for
             its ablation without `I_{t-1}`, 0 for photos alone.
         margins: for each number of results from 0 to `max_results`, one margin more than results.
-        loss_weight: the paper's 200.
-        clip, channel_order, value_range, scale: as in :class:`PromptLoss`.
+        settings: those of :class:`PairLoss`; the paper's loss_weight is 200.
 
     Raises:
         ValueError: as in :class:`rave_mm.losses.clip_loss.CLIPLoss`; another number of results, or
@@ -196,13 +200,9 @@ class PromptRankingLoss(PromptLoss):
         self,
         max_results: int = 2,
         margins: Sequence[Sequence[float]] = PUBLISHED_MARGINS,
-        clip: Mapping[str, Any] | None = None,
-        loss_weight: float = 1.0,
-        channel_order: str = "rgb",
-        value_range: tuple[float, float] = (0.0, 1.0),
-        scale: float = PUBLISHED_SCALE,
+        **settings: Unpack[PairLossSettings],
     ) -> None:
-        super().__init__(clip, loss_weight, channel_order, value_range, scale)
+        super().__init__(**settings)
         if max_results not in (0, 1, 2):
             raise ValueError(f"max_results: got {max_results!r}, expected 0, 1 or 2")
         counts = [len(some) for some in margins]
