@@ -76,7 +76,8 @@ def main() -> None:
         if arguments.amp:
             use_mixed_precision(config)
         if arguments.dry_run:
-            print(dry_run(config))
+            for part in dry_run(config):
+                print(part, flush=True)
             return
         beginning = go_on_from_work_dir(config) if arguments.resume else None
         runner = build_runner(config)

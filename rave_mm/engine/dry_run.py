@@ -13,9 +13,10 @@ from torch import Tensor
 
 from rave_mm.engine.command_line import build_runner
 from rave_mm.engine.phased_train_loop import PhasedTrainLoop
+from rave_mm.engine.schedule import read_schedule
 
 
-def dry_run(config: Config) -> str:
+def dry_run(config: Config) -> Iterator[str]:
     """Build all that training needs, take a batch of each phase, and take no step.
 
     Nothing is written but into a temporary folder. Weights of a CLIP are not looked for.
@@ -23,14 +24,24 @@ def dry_run(config: Config) -> str:
     Args:
         config: of a `PhasedTrainLoop`; it is changed.
 
-    Returns:
-        The timeline, and of each phase the trainable parameters and what a batch holds.
+    Yields:
+        The timeline, for which no photograph is needed. Then the trainable parameters of each phase
+        and what a batch of it holds.
 
     Raises:
         ValueError: the config trains in another loop, or what that loop raises.
+        FileNotFoundError: folders of photographs are missing; it names all of them.
     """
     if "phases" not in (config.get("train_cfg") or {}):
         raise ValueError("--dry-run: got a config without phases, expected a PhasedTrainLoop's")
+    schedule = read_schedule(config.train_cfg.phases)
+    yield f"schedule of {schedule.iterations} iterations:\n{schedule.timeline()}"
+    if missing := missing_folders(config):
+        listing = "".join(f"\n  {folder}" for folder in missing)
+        raise FileNotFoundError(
+            f"{len(missing)} folders of photographs that the config names are missing (looked from "
+            f"{Path.cwd()}):{listing}"
+        )
     # Nothing is seen of these, but they would write.
     config.visualizer = None
     config.log_level = "WARNING"
@@ -43,13 +54,32 @@ def dry_run(config: Config) -> str:
         config.experiment_name = Path(folder).name
         loop = build_runner(config).train_loop
         assert isinstance(loop, PhasedTrainLoop)
-        return describe(loop)
+        yield describe(loop)
+
+
+def missing_folders(config: Config) -> list[Path]:
+    """Folders of photographs that training by a config needs and that are not there."""
+    untested = {key: value for key, value in config.items() if not key.startswith("test_")}
+    folders = dict.fromkeys(_folders(untested))
+    return [folder for folder in folders if not folder.is_dir()]
+
+
+def _folders(value: Any) -> Iterator[Path]:
+    """What data sets and residual vectors call `backlit` and `well_lit`, anywhere in a config."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            if key in ("backlit", "well_lit") and isinstance(part, str):
+                yield Path(value.get("data_root") or "", part)
+            else:
+                yield from _folders(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _folders(part)
 
 
 def describe(loop: PhasedTrainLoop) -> str:
-    """The timeline; of each phase what it trains, and what a batch of its loader holds."""
-    schedule = loop.schedule
-    lines = [f"schedule of {schedule.iterations} iterations:", schedule.timeline()]
+    """Of each phase what it trains, and what a batch of its loader holds."""
+    schedule, lines = loop.schedule, []
     loop.modules.note_trainable()
     batches: dict[str, Any] = {}
     for phase in schedule.phases:

@@ -43,7 +43,7 @@ def test_a_dry_run_tells_all_and_does_nothing(
     describe = module.describe
     monkeypatch.setattr(module, "describe", lambda loop: loops.append(loop) or describe(loop))
     monkeypatch.chdir(tmp_path)
-    told = dry_run(config(tmp_path / "work")).split("\n")
+    told = "\n".join(dry_run(config(tmp_path / "work"))).split("\n")
     assert list(tmp_path.iterdir()) == []
     assert told[:5] == [
         "schedule of 8 iterations:",
@@ -68,15 +68,35 @@ def test_a_dry_run_tells_all_and_does_nothing(
 def test_it_tells_what_a_run_would_stumble_over(tmp_path: Path) -> None:
     late = {**ONE, "name": "late", "losses": ["fitt"]}
     with pytest.raises(ValueError, match="phase 'late': losses: got .*fitt"):
-        dry_run(
-            config(
-                tmp_path,
-                train_dataloader=loader(),
-                train_cfg={"type": "PhasedTrainLoop", "phases": [late]},
+        list(
+            dry_run(
+                config(
+                    tmp_path,
+                    train_dataloader=loader(),
+                    train_cfg={"type": "PhasedTrainLoop", "phases": [late]},
+                )
             )
         )
     with pytest.raises(ValueError, match="--dry-run: got a config without phases"):
-        dry_run(config(tmp_path, train_cfg={"by_epoch": False, "max_iters": 1}))
+        list(dry_run(config(tmp_path, train_cfg={"by_epoch": False, "max_iters": 1})))
+
+
+def test_the_timeline_needs_no_photographs(tmp_path: Path) -> None:
+    """It comes first; then all folders that are missing are named, each once."""
+    (tmp_path / "dark").mkdir()
+    photos = {"backlit": "dark", "well_lit": "bright", "data_root": str(tmp_path)}
+    told = dry_run(
+        config(
+            tmp_path,
+            model={"losses": [{"residual": {"backlit": "none", "well_lit": f"{tmp_path}/bright"}}]},
+            train_dataloader={"dataset": {"dataset": photos}},
+            test_dataloader={"dataset": {"backlit": "not asked for"}},
+        )
+    )
+    assert next(told).startswith("schedule of 8 iterations:\n")
+    with pytest.raises(FileNotFoundError, match="^2 folders of photographs .*are missing") as error:
+        next(told)
+    assert str(error.value).split("\n")[1:] == ["  none", f"  {tmp_path}/bright"]
 
 
 def test_a_batch_of_photos_is_described() -> None:
