@@ -71,7 +71,9 @@ setup(
     },
     include_package_data=False,
     install_requires=requirements("runtime"),
-    extras_require={name: requirements(name) for name in ("demo", "metrics", "onnx", "tests")},
+    extras_require={
+        name: requirements(name) for name in ("demo", "metrics", "onnx", "raw", "tests")
+    },
     cmdclass={"build_py": BuildWithShippedFolders},
     classifiers=[
         "Development Status :: 4 - Beta",

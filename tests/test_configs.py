@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 import rave_mm
 import rave_mm.registry  # noqa: F401 - configs may name bases as rave_mm::
 from rave_mm.engine.schedule import read_schedule
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 ROOT = Path(rave_mm.__file__).parent.parent / "configs"
 CONFIGS = sorted(

@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_image
 
 import rave_mm
 from rave_mm.datasets.synthetic_backlight import synthetic_backlight
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 from tests.tools.loading import load_tool
 
 ROOT = Path(rave_mm.__file__).parent.parent

@@ -12,7 +12,6 @@ import csv
 import os
 import sys
 import time
-import warnings
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +19,8 @@ from typing import get_args
 
 import torch
 import torch.distributed as dist
-from PIL import Image
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from rave_mm.runtime.compat import silence_import_noise
 
@@ -34,9 +33,18 @@ from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs  # noqa: E402
 from rave_mm.inference.photo_run import Outcome, PhotoRun  # noqa: E402
 from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
 from rave_mm.networks.light_map_unet import PaddingMode  # noqa: E402
+from rave_mm.photos.folders import first_few  # noqa: E402
+from rave_mm.photos.reading import MAX_PIXELS  # noqa: E402
 from rave_mm.runtime.memory import parse_memory  # noqa: E402
 
-FORMATS = {"jpg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "heic": ".heic"}
+FORMATS = {
+    "jpg": ".jpg",
+    "png": ".png",
+    "tiff": ".tif",
+    "webp": ".webp",
+    "avif": ".avif",
+    "heic": ".heic",
+}
 REPORT = "enhance.csv"
 MEASURED = ("newly_clipped", "dark", "hue_shift", "green_shift")
 COLUMNS = ("photo", "result", "status", *MEASURED, "reason")
@@ -88,6 +96,14 @@ def parse_arguments() -> argparse.Namespace:
         "--save-light-map", action="store_true", help="also write RESULT.light_map.png"
     )
     parser.add_argument("--compare", action="store_true", help="also write RESULT.compare.jpg")
+    parser.add_argument(
+        "--max-megapixels",
+        type=float,
+        default=MAX_PIXELS / 1e6,
+        metavar="N",
+        help="refuse photos of more, which may be small files that would fill the memory "
+        f"(default: {MAX_PIXELS / 1e6:.0f})",
+    )
     parser.add_argument("--replace", action="store_true", help="replace results that are there")
     return parser.parse_args()
 
@@ -119,7 +135,10 @@ def append_report(path: Path, outcome: Outcome) -> None:
 def enhance(run: PhotoRun, jobs: Sequence[PhotoJob], out: Path, show: bool) -> list[Outcome]:
     """Enhance photos with a progress bar and a table."""
     outcomes = []
-    with tqdm(total=len(jobs), unit="photo", disable=not show, dynamic_ncols=True) as bar:
+    with (
+        logging_redirect_tqdm(),
+        tqdm(total=len(jobs), unit="photo", disable=not show, dynamic_ncols=True) as bar,
+    ):
         for outcome in run(jobs):
             outcomes.append(outcome)
             if outcome.status != "skipped":
@@ -128,8 +147,10 @@ def enhance(run: PhotoRun, jobs: Sequence[PhotoJob], out: Path, show: bool) -> l
     return outcomes
 
 
-def summary(outcomes: Iterable[Outcome], seconds: float, out: Path) -> str:
-    """What was done, how fast, and what to look at."""
+def summary(
+    outcomes: Iterable[Outcome], left_out: Sequence[tuple[Path, str]], seconds: float, out: Path
+) -> str:
+    """What was done, how fast, what was left out, and what to look at."""
     by_status: dict[str, list[Outcome]] = {"done": [], "skipped": [], "failed": []}
     for outcome in outcomes:
         by_status[outcome.status].append(outcome)
@@ -141,6 +162,12 @@ def summary(outcomes: Iterable[Outcome], seconds: float, out: Path) -> str:
     if skipped:
         lines.append(f"skipped what is in {out} already; --replace replaces it")
     lines += [f"failed: {outcome.job.source}: {outcome.reason}" for outcome in failed]
+    if left_out:
+        lines.append(f"left out {len(left_out)} that are no photographs:")
+        lines.append(first_few([f"{path}: {reason}" for path, reason in left_out]))
+    if noted := [f"{each.job.source} {note}" for each in done for note in each.notes]:
+        lines.append(f"not everything is kept of {sum(bool(each.notes) for each in done)}:")
+        lines.append(first_few(noted))
     suspect = [outcome for outcome in done if outcome.signs and outcome.signs.suspect]
     if suspect:
         lines.append(f"{len(suspect)} to look at (all of them: {out / REPORT}):")
@@ -170,12 +197,10 @@ def gathered(outcomes: list[Outcome], processes: int) -> list[Outcome]:
 def main() -> None:
     arguments = parse_arguments()
     rank, processes = (int(os.environ.get(name, n)) for name, n in (("RANK", 0), ("WORLD_SIZE", 1)))
-    # Up to twice as many pixels Pillow only warns; beyond, it refuses, and that is told.
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     padding_mode: PaddingMode = arguments.padding_mode
     precision: Precision = arguments.precision
     try:
-        jobs = plan_jobs(
+        plan = plan_jobs(
             arguments.photos,
             arguments.out,
             extension=FORMATS.get(arguments.format),
@@ -198,6 +223,7 @@ def main() -> None:
             replace=arguments.replace,
             max_memory=arguments.max_memory,
             sharing=int(os.environ.get("LOCAL_WORLD_SIZE", 1)),
+            max_pixels=round(arguments.max_megapixels * 1e6),
         )
     except (OSError, ValueError) as error:
         sys.exit(f"tools/enhance.py: {error}")
@@ -205,10 +231,11 @@ def main() -> None:
         # One process may have photos left long after another has finished.
         dist.init_process_group("gloo", timeout=timedelta(days=30))
     started = time.perf_counter()
-    outcomes = enhance(run, jobs[rank::processes], arguments.out, show=rank == 0)
+    outcomes = enhance(run, plan.jobs[rank::processes], arguments.out, show=rank == 0)
     outcomes = gathered(outcomes, processes)
     if rank == 0:
-        print(summary(outcomes, time.perf_counter() - started, arguments.out))
+        seconds = time.perf_counter() - started
+        print(summary(outcomes, plan.left_out, seconds, arguments.out))
     if processes > 1:
         dist.destroy_process_group()
     sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)

@@ -17,7 +17,7 @@ from pathlib import Path
 from rave_mm.datasets.photo_sets import PreparationError
 from rave_mm.datasets.photo_sets.checking import check_folders
 from rave_mm.datasets.photo_sets.sets import CLIP_SHORT_SIDE, make_demo, make_lighting_clip
-from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.photos.errors import UnreadablePhotoError
 
 
 def _count(text: str) -> int:

@@ -27,7 +27,7 @@ from rave_mm.direction.estimators import ESTIMATORS
 from rave_mm.direction.quality import measure_estimators, quality_csv, quality_table
 from rave_mm.direction.reading import read_vector, reading_csv, reading_table
 from rave_mm.direction.residual_vector import ResidualVector, residual_from_folders
-from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.runtime.whole_files import write_whole
 
 

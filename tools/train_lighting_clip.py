@@ -29,8 +29,8 @@ from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.lighting_report import CLASSES, lighting_report
 from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
 from rave_mm.datasets.photo_sets.sources import PHOTOGRAPHS
-from rave_mm.photos.image_files import read_photo
-from rave_mm.photos.photo_folders import list_photos
+from rave_mm.photos.folders import list_photos
+from rave_mm.photos.reading import read_photo
 from rave_mm.runtime.whole_files import replacing, write_whole
 
 IMAGE_SIZE = 96

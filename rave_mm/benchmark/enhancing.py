@@ -15,7 +15,7 @@ from rave_mm.benchmark.fresh_process import peak_memory, timed
 from rave_mm.inference.arithmetic import choose_device
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.tiling import BYTES_PER_PIXEL
-from rave_mm.photos.image_files import read_photo_8_bit
+from rave_mm.photos.reading import read_photo_8_bit
 from rave_mm.runtime.memory import free_memory
 
 Way = Literal["published", "exact", "fast"]

@@ -21,8 +21,8 @@ from rave_mm.datasets.synthetic_backlight import (
     synthetic_backlight,
 )
 from rave_mm.functional import residual_vector
-from rave_mm.photos.image_files import read_photo
-from rave_mm.photos.photo_folders import list_photos
+from rave_mm.photos.folders import list_photos
+from rave_mm.photos.reading import read_photo
 
 #: The four classes: every caption that the bundled CLIP learned for one light.
 CLASSES = {

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from rave_mm.clip.embedding_cache import cache_file
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.photos.image_files import UnreadablePhotoError, read_photo_8_bit
+from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.photos.reading import read_photo_8_bit
 from rave_mm.runtime.file_hash import file_sha256
 from rave_mm.runtime.whole_files import write_npz
 

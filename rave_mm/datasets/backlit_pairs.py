@@ -6,7 +6,7 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from rave_mm.photos.photo_folders import pair_by_stem
+from rave_mm.photos.folders import pair_by_stem
 
 
 @DATASETS.register_module()

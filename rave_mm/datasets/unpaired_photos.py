@@ -12,8 +12,9 @@ from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.logging import print_log
 from tqdm import tqdm
 
-from rave_mm.photos.image_files import UnreadablePhotoError, photo_size, read_photo
-from rave_mm.photos.photo_folders import check_on_unreadable, list_photos
+from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.photos.folders import check_on_unreadable, list_photos
+from rave_mm.photos.reading import photo_size, read_photo
 
 
 @DATASETS.register_module()

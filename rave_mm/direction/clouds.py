@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.photo_embeddings import PhotoEmbeddings, embed_photos
-from rave_mm.photos.photo_folders import check_on_unreadable, list_photos
+from rave_mm.photos.folders import check_on_unreadable, list_photos
 
 
 @dataclass(frozen=True)

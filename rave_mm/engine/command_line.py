@@ -17,7 +17,7 @@ from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
-from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.runtime.memory import ask_for_huge_pages
 
 NOT_COMPUTED = 3

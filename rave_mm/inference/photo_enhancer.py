@@ -1,15 +1,16 @@
-"""Enhances one photograph, of any kind and size."""
+"""Enhances photographs, of any kind and size."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from typing_extensions import Unpack
 
-from rave_mm.functional import apply_light_map
+from rave_mm.functional import apply_light_map, apply_light_map_to_wide_gamut
 from rave_mm.inference.arithmetic import (
     Device,
     Precision,
@@ -23,8 +24,10 @@ from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_side
 from rave_mm.inference.weights import BUNDLED_ENHANCER, load_network
 from rave_mm.networks.light_map_unet import PaddingMode
-from rave_mm.photos.image_files import channels, read_photo
-from rave_mm.photos.photo_files import read_photo_file, write_photo_file
+from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, colour_space, full_scale
+from rave_mm.photos.pillow_reader import channels
+from rave_mm.photos.reading import open_photo, read_photo
+from rave_mm.photos.writing import check_can_hold, write_photo
 from rave_mm.runtime.memory import ask_for_huge_pages, free_memory, give_back_freed_memory
 
 PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)
@@ -34,6 +37,17 @@ LIGHT_MAP_OF_ONE = 32768
 """What a light map of 1 is in a light map of uint16; 65535 stands for 2 and above."""
 
 _MOST_MEMORY = 8 * 10**9
+
+
+class Settings(TypedDict, total=False):
+    """The settings of a :class:`PhotoEnhancer`, which explains them."""
+
+    checkpoint: str | Path
+    device: Device
+    padding_mode: PaddingMode
+    max_memory: int | None
+    fast: bool
+    precision: Precision
 
 
 class PhotoEnhancer:
@@ -108,7 +122,7 @@ class PhotoEnhancer:
                 it is divided by ``1 + strength * (M - 1)``, never by less than 0.01 unless the
                 light map ``M`` itself is less.
             out: For a path alone: the file to write. It keeps what the photograph's has, see
-                :mod:`rave_mm.photos.photo_files`; its extension says its format.
+                :mod:`rave_mm.photos.writing`; its extension says its format.
 
         Returns:
             The same kind as `photo`, of its shape and type: arrays are new, tensors are on the
@@ -117,14 +131,17 @@ class PhotoEnhancer:
 
         Raises:
             TypeError: `photo` is none of these.
-            ValueError: A shape, a type, a value or `strength` is out of range.
+            ValueError: A shape, a type, a value or `strength` is out of range, or a PIL image's
+                colour profile is damaged.
             UnreadablePhotoError: The file cannot be read.
         """
         if isinstance(photo, str | Path):
             if out is None:
                 return self.enhance_pixels(read_photo(photo), strength)
-            file = read_photo_file(photo)
-            write_photo_file(out, file.with_pixels(self.enhance_pixels(file.pixels, strength)))
+            loaded = open_photo(photo).load()
+            check_can_hold(Path(out), loaded.alpha)
+            enhanced = self.enhance_pixels(loaded.values, strength, colour=loaded.colour)
+            write_photo(out, enhanced, loaded)
             return Path(out)
         if out is not None:
             raise ValueError(f"out: got {out} for a {type(photo).__name__}; expected it for a path")
@@ -145,6 +162,7 @@ class PhotoEnhancer:
         pixels: np.ndarray,
         strength: float = 1.0,
         *,
+        colour: ColourSpace | None = None,
         max_memory: int | None = None,
         meter: FailureMeter | None = None,
         light_map: np.ndarray | None = None,
@@ -155,6 +173,8 @@ class PhotoEnhancer:
             pixels: (H, W, 3) RGB or (H, W, 1) gray; uint8, uint16 or float32 in [0, 1]. May be
                 memory-mapped.
             strength: As for :meth:`enhance`.
+            colour: What the values mean; None for sRGB. The network sees sRGB, in which the light
+                map is applied too, and the result is in these colours again.
             max_memory: Of the network, in place of the enhancer's.
             meter: To count the signs of failure with.
             light_map: uint16 (H, W), to be filled with the network's light map ``M``, of strength
@@ -172,25 +192,29 @@ class PhotoEnhancer:
             raise ValueError(f"got {pixels.dtype} values; expected uint8, uint16 or float32")
         if pixels.dtype == np.float32:
             _check_range(float(pixels.min()), float(pixels.max()))
-            top = 1
-        else:
-            top = int(np.iinfo(pixels.dtype).max)
+        space = colour or (SRGB if pixels.shape[2] == 3 else GRAY)
+        divide = apply_light_map if space.is_srgb else apply_light_map_to_wide_gamut
 
-        def read(window: Window) -> Tensor:
-            part = torch.from_numpy(pixels[window.slices].astype(np.float32)).to(self.device)
-            return part.div_(top).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
+        def srgb(window: Window) -> Tensor:
+            part = torch.from_numpy(space.to_srgb(pixels[window.slices]))
+            return part.to(self.device).permute(2, 0, 1)[None]
+
+        def seen(window: Window) -> Tensor:
+            return srgb(window) if space.is_srgb else srgb(window).clamp_(0, 1)
 
         result = np.empty(pixels.shape, pixels.dtype)
         size = (pixels.shape[0], pixels.shape[1])
+        top = full_scale(pixels.dtype)
         with arithmetic(self.device, self.precision):
-            for window, photo, lit in self._tiles(read, size, max_memory):
-                enhanced = apply_light_map(photo, blend_light_map(lit.float(), strength))
-                if top > 1:
-                    enhanced = (enhanced * top).round()
-                shown = enhanced[0, : pixels.shape[2]].permute(1, 2, 0)
-                result[window.slices] = shown.cpu().numpy().astype(pixels.dtype)
+            for window, photo, lit in self._tiles(seen, size, max_memory):
+                whole = photo if space.is_srgb else srgb(window)
+                enhanced = divide(whole, blend_light_map(lit.float(), strength))
+                shown = enhanced[0].permute(1, 2, 0).cpu().numpy()
+                result[window.slices] = space.from_srgb(shown, pixels[window.slices])
                 if meter is not None:
-                    meter.add(photo, enhanced / top)
+                    if top > 1:  # what clips is told by what is written
+                        enhanced = (enhanced * top).round() / top
+                    meter.add(photo, enhanced.clamp(0, 1))
                 if light_map is not None:
                     scaled = (lit[0, 0].float() * LIGHT_MAP_OF_ONE).round().clamp(max=65535)
                     light_map[window.slices] = scaled.cpu().numpy().astype(np.uint16)
@@ -208,7 +232,10 @@ class PhotoEnhancer:
         else:
             pixels = channels(image)
             colours = 3 if pixels.shape[2] > 2 else 1
-            enhanced = self.enhance_pixels(pixels[..., :colours], strength)
+            profile = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
+            enhanced = self.enhance_pixels(
+                pixels[..., :colours], strength, colour=colour_space(profile, colours)
+            )
             whole = np.concatenate([enhanced, pixels[..., colours:]], axis=2)
             result = Image.fromarray(whole[..., 0] if whole.shape[2] == 1 else whole)
         # The profile of CMYK does not fit RGB; transparency has become a channel.
@@ -253,3 +280,44 @@ class PhotoEnhancer:
 def _check_range(lowest: float, highest: float) -> None:
     if not (lowest >= 0 and highest <= 1):  # nor if one is NaN
         raise ValueError(f"got values from {lowest:g} to {highest:g}; expected [0, 1]")
+
+
+@overload
+def enhance(photos: PhotoT, strength: float = ..., **settings: Unpack[Settings]) -> PhotoT: ...
+@overload
+def enhance(
+    photos: str | Path, strength: float = ..., **settings: Unpack[Settings]
+) -> np.ndarray: ...
+@overload
+def enhance(
+    photos: list[PhotoT], strength: float = ..., **settings: Unpack[Settings]
+) -> list[PhotoT]: ...
+@overload
+def enhance(
+    photos: list[str] | list[Path], strength: float = ..., **settings: Unpack[Settings]
+) -> list[np.ndarray]: ...
+
+
+def enhance(photos: Any, strength: float = 1.0, **settings: Unpack[Settings]) -> Any:
+    """Enhance a photograph, or a list of them.
+
+    Whoever enhances one after another builds a :class:`PhotoEnhancer` once instead; whole folders
+    are what ``tools/enhance.py`` is for.
+
+    Args:
+        photos: What :meth:`PhotoEnhancer.enhance` takes, or a list of such.
+        strength: 0 none, 1 full, above 1 more; see :meth:`PhotoEnhancer.enhance`.
+        settings: Those of :class:`PhotoEnhancer`: checkpoint, device, padding_mode, max_memory,
+            fast, precision.
+
+    Returns:
+        The same kind as `photos`, or a list; for paths, RGB arrays (H, W, 3).
+
+    Raises:
+        TypeError, ValueError, FileNotFoundError, UnknownCheckpointError, UnreadablePhotoError: As
+            :class:`PhotoEnhancer` and its method.
+    """
+    enhancer = PhotoEnhancer(**settings)
+    if isinstance(photos, list):
+        return [enhancer.enhance(photo, strength) for photo in photos]
+    return enhancer.enhance(photos, strength)

@@ -5,8 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rave_mm.photos.photo_files import HEIC_EXTENSIONS, photo_extensions
-from rave_mm.photos.photo_folders import first_few
+from rave_mm.photos.folders import first_few
+from rave_mm.photos.formats import (
+    format_of_file,
+    format_of_name,
+    photo_extensions,
+    result_format,
+)
 
 
 class PlanError(ValueError):
@@ -40,6 +45,19 @@ class PhotoJob:
         return all(path.is_file() for path in self.files)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is to be enhanced.
+
+    Attributes:
+        jobs: Each photograph once, in the order of the inputs and then of their paths.
+        left_out: What else lies in the folders, hidden files aside, with the reason.
+    """
+
+    jobs: list[PhotoJob]
+    left_out: list[tuple[Path, str]]
+
+
 def plan_jobs(
     inputs: Sequence[Path],
     out: Path,
@@ -47,36 +65,41 @@ def plan_jobs(
     extension: str | None = None,
     light_map: bool = False,
     compare: bool = False,
-) -> list[PhotoJob]:
+) -> Plan:
     """Find photographs and name their results.
 
-    Folders are searched recursively, hidden ones and `out` left out; their layout is kept.
+    Folders are searched recursively, hidden ones and `out` left out; their layout is kept. A result
+    has its photograph's name and format. Where the name belies the format, or the format is one
+    that is not written, its extension says what it is.
 
     Args:
         inputs: Photographs and folders of them.
         out: Folder of the results.
-        extension: Of all results, such as ".png"; None for that of each photograph.
+        extension: Of all results, such as ".png"; None for that of each photograph's format.
         light_map: Also name a file for the light map, `RESULT.light_map.png`.
         compare: Also name a file for the comparison, `RESULT.compare.jpg`.
 
     Returns:
-        Jobs, each photograph once, in the order of the inputs and then of their paths.
+        The plan.
 
     Raises:
         PlanError: An input is missing or no photograph, there is none, two results would have
             the same name, or a result that of a photograph. The message names the files.
     """
     found: dict[tuple[Path, Path], Path] = {}
+    left_out: dict[Path, str] = {}
     for given in inputs:
         if given.is_dir():
-            for source in _photos_in(given, out):
-                found.setdefault((source.resolve(), source.relative_to(given)), source)
+            for source in _files_in(given, out):
+                if reason := _why_not(source):
+                    left_out[source] = reason
+                else:
+                    found.setdefault((source.resolve(), source.relative_to(given)), source)
         elif not given.is_file():
             raise PlanError(f"no such photograph or folder: {given} (looked from {Path.cwd()})")
-        elif given.suffix.lower() not in photo_extensions():
-            hint = ": pip install pillow-heif" if given.suffix.lower() in HEIC_EXTENSIONS else ""
+        elif reason := _why_not(given):
             raise PlanError(
-                f"{given} is no photograph that can be read{hint}; expected one of "
+                f"{given} is no photograph that can be read: {reason}; expected one of "
                 f"{', '.join(photo_extensions())}"
             )
         else:
@@ -88,7 +111,8 @@ def plan_jobs(
         )
     jobs = []
     for (_, name), source in found.items():
-        target = out / (name.with_suffix(extension) if extension else name)
+        suffix = extension or _result_suffix(source)
+        target = out / (name if suffix == name.suffix else name.with_suffix(suffix))
         jobs.append(
             PhotoJob(
                 source,
@@ -98,18 +122,40 @@ def plan_jobs(
             )
         )
     _check_clashes(jobs)
-    return jobs
+    return Plan(jobs, list(left_out.items()))
 
 
-def _photos_in(folder: Path, out: Path) -> Iterator[Path]:
-    extensions = photo_extensions()
+def _files_in(folder: Path, out: Path) -> Iterator[Path]:
     # Results of an earlier run are no photographs of this one.
     inside = folder.resolve() in out.resolve().parents
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         earlier = inside and path.resolve().is_relative_to(out.resolve())
-        if path.suffix.lower() in extensions and path.is_file() and not hidden and not earlier:
+        if not (path.is_dir() or hidden or earlier):
             yield path
+
+
+def _why_not(path: Path) -> str:
+    """Why a file is left out, by its name alone; empty if it is not."""
+    if not path.is_file():
+        return "a broken link" if path.is_symlink() else "not a file"
+    kind = format_of_name(path)
+    if kind is None:
+        return f"files in {path.suffix} are not read" if path.suffix else "no extension"
+    return kind.missing
+
+
+def _result_suffix(source: Path) -> str:
+    """The extension of a photograph's result: its own, if that is one of the result's format."""
+    try:
+        kind = format_of_file(source)
+    except OSError:
+        kind = None
+    if kind is None:  # which reading will tell
+        kind = format_of_name(source)
+    assert kind is not None
+    written = result_format(kind)
+    return source.suffix if source.suffix.lower() in written.extensions else written.extensions[0]
 
 
 def _check_clashes(jobs: Sequence[PhotoJob]) -> None:

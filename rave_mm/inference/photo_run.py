@@ -1,5 +1,6 @@
 """Enhances many photographs: reading, network and writing at the same time, memory bounded."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +14,12 @@ from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
 from rave_mm.inference.light_map_strength import check_strength
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.photo_jobs import PhotoJob
-from rave_mm.photos.image_files import UnreadablePhotoError
-from rave_mm.photos.photo_files import (
-    PhotoFile,
-    memory_of_photo,
-    read_photo_file,
-    write_photo_file,
-)
+from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.photos.formats import BMP, JPEG, PNG, TIFF, format_of_name
+from rave_mm.photos.metadata import Metadata
+from rave_mm.photos.photo import LoadedPhoto, Photo
+from rave_mm.photos.reading import MAX_PIXELS, open_photo
+from rave_mm.photos.writing import check_can_hold, write_photo
 from rave_mm.runtime.memory import (
     free_memory,
     give_back_freed_memory,
@@ -31,6 +31,10 @@ _NETWORK_MEMORY = 250 * 10**6
 _LEAST_NETWORK_MEMORY = 20 * 10**6
 _MOST_MEMORY = 8 * 10**9
 _COMPARED_SIDE = 1024
+# What libvips holds of a photograph while it reads or writes.
+_ROWS_HELD = 500
+
+_LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -48,6 +52,7 @@ class Outcome:
         reason: Why it failed.
         pixels: Its height times width, if done.
         signs: Signs that the enhancement failed, if done.
+        notes: What of its file is not kept, in words.
     """
 
     job: PhotoJob
@@ -55,6 +60,7 @@ class Outcome:
     reason: str = ""
     pixels: int = 0
     signs: FailureSigns | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class _Result:
 class _Step(Generic[T]):
     """What is done for a photograph in another thread, and the memory that the photograph takes."""
 
-    job: PhotoJob
+    photo: Photo
     memory: int
     future: Future[T]
 
@@ -90,6 +96,7 @@ class PhotoRun:
             bytes of its memory that the network may take; main memory then has its default. None
             for half of what is free, at most 8 GB.
         sharing: How many processes share the machine, for the default.
+        max_pixels: Photographs of more pixels fail, see :func:`open_photo`.
 
     Raises:
         ValueError: `strength` is out of range, or the memory is less than the program itself
@@ -104,8 +111,10 @@ class PhotoRun:
         replace: bool = False,
         max_memory: int | None = None,
         sharing: int = 1,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         check_strength(strength)
+        self.max_pixels = max_pixels
         self.enhancer = enhancer
         self.strength = strength
         self.replace = replace
@@ -145,17 +154,17 @@ class PhotoRun:
             else:
                 waiting.append(job)
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-            reading: _Step[PhotoFile] | None = None
+            reading: _Step[LoadedPhoto] | None = None
             writing: _Step[Outcome] | None = None
             for index, job in enumerate(waiting):
                 try:
                     if reading is None:
-                        needed = self._memory(job)
+                        photo, needed = self._open(job)
                         if writing and needed + writing.memory > self._room:
                             yield writing.result()
                             writing = None
-                        reading = _Step(job, needed, reader.submit(read_photo_file, job.source))
-                    photo, needed = reading.result(), reading.memory
+                        reading = _Step(photo, needed, reader.submit(_load, photo, job))
+                    photo, needed, loaded = reading.photo, reading.memory, reading.result()
                 except FAILURES as error:
                     reading = None
                     yield Outcome(job, "failed", _told(error))
@@ -164,14 +173,15 @@ class PhotoRun:
                 reading = self._read_ahead(waiting[index + 1 : index + 2], held, reader)
                 held += reading.memory if reading else 0
                 try:
-                    result = self._enhance(job, photo, held)
+                    result = self._enhance(job, loaded, held)
                 except FAILURES as error:
                     yield Outcome(job, "failed", _told(error))
                     continue
                 if writing:
                     yield writing.result()
-                writing = _Step(job, needed, writer.submit(_write, job, photo, result))
-                del photo, result
+                write = writer.submit(_write, job, loaded, result, photo.notes)
+                writing = _Step(photo, needed, write)
+                del loaded, result
             if writing:
                 yield writing.result()
 
@@ -180,8 +190,10 @@ class PhotoRun:
         """Bytes for photographs, when they share main memory with the network."""
         return self._spare - (_NETWORK_MEMORY if self.on_cpu else 0)
 
-    def _memory(self, job: PhotoJob) -> int:
-        needed = memory_of_photo(job.source)
+    def _open(self, job: PhotoJob) -> tuple[Photo, int]:
+        """Read a photograph's header, and tell the memory that the rest will take."""
+        photo = open_photo(job.source, self.max_pixels)
+        needed = memory_of_photo(photo, job)
         least = _LEAST_NETWORK_MEMORY + self.enhancer.set_aside if self.on_cpu else 0
         if needed + least > self._spare:
             raise ValueError(
@@ -189,48 +201,78 @@ class PhotoRun:
                 f"{self._spare / 1e6:.0f} MB are to spare; allow "
                 f"{(needed + least - self._spare) / 1e6:.0f} MB more memory"
             )
-        return needed
+        return photo, needed
 
     def _read_ahead(
         self, jobs: Sequence[PhotoJob], held: int, reader: ThreadPoolExecutor
-    ) -> "_Step[PhotoFile] | None":
+    ) -> "_Step[LoadedPhoto] | None":
         """Begin to read the next photograph, if there is one, and memory for it."""
         for job in jobs:
             try:
-                needed = self._memory(job)
+                photo, needed = self._open(job)
             except FAILURES:
                 return None  # to be told when it is this photograph's turn
             if held + needed <= self._room:
-                return _Step(job, needed, reader.submit(read_photo_file, job.source))
+                return _Step(photo, needed, reader.submit(_load, photo, job))
         return None
 
-    def _enhance(self, job: PhotoJob, photo: PhotoFile, held: int) -> _Result:
+    def _enhance(self, job: PhotoJob, photo: LoadedPhoto, held: int) -> _Result:
         meter = FailureMeter()
-        light_map = np.empty(photo.pixels.shape[:2], np.uint16) if job.light_map else None
+        light_map = np.empty(photo.values.shape[:2], np.uint16) if job.light_map else None
         memory = self._spare - held if self.on_cpu else self._on_device
         pixels = self.enhancer.enhance_pixels(
-            photo.pixels, self.strength, max_memory=memory, meter=meter, light_map=light_map
+            photo.values,
+            self.strength,
+            colour=photo.colour,
+            max_memory=memory,
+            meter=meter,
+            light_map=light_map,
         )
         return _Result(pixels, light_map, meter.signs())
 
 
-def _write(job: PhotoJob, photo: PhotoFile, result: _Result) -> Outcome:
+def memory_of_photo(photo: Photo, job: PhotoJob) -> int:
+    """Bytes that reading, enhancing and writing a photograph take at most, the network aside."""
+    header, (height, width) = photo.header, photo.size
+    channels, size = header.channels + header.alpha, 2 if header.deep else 1
+    # The photograph and its result; beside one of them, a copy that is turned, or gets its alpha.
+    copies = 2 + (header.orientation > 1 or header.alpha)
+    # Encoders of the other formats want the whole photograph, in forms of their own.
+    encoder = 0 if format_of_name(job.target) in (JPEG, PNG, TIFF, BMP) else 12
+    light_map = 2 if job.light_map else 0
+    per_pixel = channels * size
+    held = height * width * (per_pixel * copies + encoder + light_map)
+    return held + _ROWS_HELD * header.width * per_pixel
+
+
+def _load(photo: Photo, job: PhotoJob) -> LoadedPhoto:
+    for note in photo.notes:
+        _LOGGER.warning("%s %s", photo.path, note)
+    loaded = photo.load()
+    check_can_hold(job.target, loaded.alpha)  # before minutes are spent on it
+    return loaded
+
+
+def _write(job: PhotoJob, photo: LoadedPhoto, result: _Result, notes: tuple[str, ...]) -> Outcome:
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
         if job.light_map and result.light_map is not None:
-            write_photo_file(job.light_map, PhotoFile(result.light_map[..., None]))
+            write_photo(job.light_map, result.light_map[..., None])
         if job.compare:
-            write_photo_file(job.compare, PhotoFile(_side_by_side(photo.pixels, result.pixels)))
+            profile = Metadata(icc_profile=photo.colour.icc_profile)
+            pictures = _side_by_side(photo.values, result.pixels)
+            like = LoadedPhoto(pictures, metadata=profile)
+            write_photo(job.compare, pictures, like)
         # Last, so that where the result is, everything is.
-        write_photo_file(job.target, photo.with_pixels(result.pixels))
+        write_photo(job.target, result.pixels, photo)
     except FAILURES as error:
         return Outcome(job, "failed", _told(error))
-    height, width = photo.pixels.shape[:2]
-    return Outcome(job, "done", pixels=height * width, signs=result.signs)
+    height, width = photo.values.shape[:2]
+    return Outcome(job, "done", pixels=height * width, signs=result.signs, notes=notes)
 
 
 def _side_by_side(*pictures: np.ndarray) -> np.ndarray:
-    """Pictures of one size beside each other, reduced, as uint8 (h, w, 3)."""
+    """Pictures of one size beside each other, reduced, as uint8 (h, w, C)."""
     small = []
     for picture in pictures:
         height, width = picture.shape[:2]
@@ -240,7 +282,7 @@ def _side_by_side(*pictures: np.ndarray) -> np.ndarray:
         reduced = reduced.reshape(size[1], size[0], -1)
         if reduced.dtype == np.uint16:
             reduced = (reduced // 257).astype(np.uint8)
-        small.append(np.repeat(reduced, 3 // reduced.shape[2], axis=2))
+        small.append(reduced)
     return np.concatenate(small, axis=1)
 
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
-from rave_mm.photos.image_files import read_photo
+from rave_mm.photos.reading import read_photo
 
 
 def result(weight: str, kind: str, seed: int, psnr: float | None) -> Result:

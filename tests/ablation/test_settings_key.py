@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from rave_mm.ablation.grid import Grid, plan_runs
 from rave_mm.ablation.settings_key import settings_key
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 @pytest.fixture(autouse=True)

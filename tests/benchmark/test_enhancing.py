@@ -9,7 +9,7 @@ import torch
 from rave_mm.benchmark import enhancing
 from rave_mm.benchmark.enhancing import difference, make_photo, measure, why_not
 from rave_mm.networks.light_map_unet import LightMapUNet
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 @pytest.fixture

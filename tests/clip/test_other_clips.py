@@ -20,7 +20,7 @@ from rave_mm.functional import residual_guidance_loss, residual_vector
 from rave_mm.losses.clip_identity_loss import CLIPIdentityLoss
 from rave_mm.losses.prompt_pairs import LatentPair, PromptPair
 from rave_mm.losses.residual_guidance_loss import ResidualGuidanceLoss
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 SIGLIP_TEXT = TEXT | {

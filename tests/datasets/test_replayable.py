@@ -20,7 +20,7 @@ from rave_mm.datasets.replayable import (
     seed_everything,
 )
 from rave_mm.datasets.unpaired_photos import UnpairedPhotos
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 def take(sampler: ReplayableSampler, count: int) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from rave_mm.datasets.transforms import (
     LoadPhoto,
     SynthesizeBacklight,
 )
-from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.runtime import compat
 
 compat.apply()  # for MMagic's own classes, imported below where they are used

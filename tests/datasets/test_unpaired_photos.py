@@ -13,7 +13,7 @@ from PIL import Image
 
 from rave_mm.datasets.transforms import LoadPhoto
 from rave_mm.datasets.unpaired_photos import UnpairedPhotos
-from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.photos.errors import UnreadablePhotoError
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rave_mm.direction.clouds import choose_photos
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 @pytest.fixture

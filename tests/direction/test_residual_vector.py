@@ -16,7 +16,9 @@ from rave_mm.clip.vocabulary import embed_phrases
 from rave_mm.direction.clouds import choose_photos
 from rave_mm.direction.residual_vector import ResidualVector, residual_from_folders
 from rave_mm.functional import residual_vector, target_along
-from rave_mm.photos.photo_folders import list_photos
+from rave_mm.photos import reading
+from rave_mm.photos.folders import list_photos
+from rave_mm.photos.formats import Format
 
 
 @pytest.fixture(autouse=True)
@@ -171,14 +173,14 @@ def test_an_error_that_passes_is_not_remembered(
 def test_a_photo_that_may_not_be_read_is_unreadable(
     folders: tuple[Path, Path], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Path.read_bytes
+    find = reading.format_of_file
 
-    def refuse_one(path: Path) -> bytes:
+    def refuse_one(path: Path) -> Format | None:
         if path == folders[0] / "1.png":
             raise PermissionError(13, "Permission denied")
-        return read(path)
+        return find(path)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse_one)
+    monkeypatch.setattr(reading, "format_of_file", refuse_one)
     with pytest.raises(ValueError, match=r"(?s)1 of 5 photos.*1\.png: .*Permission denied"):
         residual_from_folders(load_clip(), *folders)
     skipped = residual_from_folders(load_clip(), *folders, on_unreadable="skip")

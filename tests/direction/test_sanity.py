@@ -15,7 +15,7 @@ from rave_mm.direction.estimators import estimate_direction
 from rave_mm.direction.residual_vector import residual_from_folders
 from rave_mm.direction.sanity import HANDFUL, check_clouds, check_vector
 from rave_mm.functional import target_along
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 MakeClouds = Callable[..., PhotoClouds]
 

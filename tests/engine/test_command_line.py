@@ -9,7 +9,7 @@ from mmengine.config import Config
 from rave_mm import config_path
 from rave_mm.engine.command_line import build_runner, mistakes_told
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
-from rave_mm.photos.image_files import UnreadablePhotoError
+from rave_mm.photos.errors import UnreadablePhotoError
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.enhancers.adversarial_enhancer import AdversarialEnhancer
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 from tests.enhancers.batches import PREPROCESSOR, Phase, unpaired_batch
 
 CONFIG = Path(rave_mm.__file__).parent.parent / "configs/clip_lit/ablations/adversarial.py"

@@ -8,7 +8,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from rave_mm.enhancers.prompt_enhancer import PromptGuidedEnhancer
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 from tests.enhancers.batches import unpaired_batch
 from tests.enhancers.prompt_guided import INITIALISATION, started
 

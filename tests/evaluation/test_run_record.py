@@ -24,7 +24,8 @@ from rave_mm.evaluation.lpips_weights import BACKBONES
 from rave_mm.evaluation.protocols import PROTOCOLS
 from rave_mm.evaluation.run_record import short_names
 from rave_mm.networks.light_map_unet import LightMapUNet
-from rave_mm.photos.image_files import read_photo, write_photo
+from rave_mm.photos.reading import read_photo
+from rave_mm.photos.writing import write_photo
 from tests.tools.loading import TOOLS, load_tool
 
 ROOT = Path(__file__).parents[2]
@@ -165,6 +166,8 @@ def test_photos_without_ground_truth(work: Path, monkeypatch: pytest.MonkeyPatch
     reasons = [record["not_computed"][name]["reason"] for name in without_truth]
     assert reasons == ["there is no ground truth"] * 3
 
+    # MMEngine has one log for runs of one name that begin in the same second.
+    arguments += ("experiment_name=none",)
     assert run(monkeypatch, *arguments, "--work-dir", "none", "--metrics", "PSNR", "FID") == 3
     record, lines = read(work / "none")
     assert record["figures"] == {} and record["photos"]["count"] == 3
@@ -192,7 +195,7 @@ def test_a_cut_photo_is_named(work: Path, monkeypatch: pytest.MonkeyPatch) -> No
     path.with_suffix(".png").unlink()
     write_photo(path, photo)
     path.write_bytes(path.read_bytes()[:-900])
-    with pytest.raises(Exception, match=r"cannot read photograph .*b\.jpg: .*truncated"):
+    with pytest.raises(Exception, match=r"cannot read photograph .*b\.jpg: .*cut short"):
         run(monkeypatch, CONFIG, "weights.pth", "--metrics", "PSNR", "--work-dir", "run")
 
 

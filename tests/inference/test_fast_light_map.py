@@ -24,7 +24,7 @@ from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
 from rave_mm.inference.tiling import ReadWindow
 from rave_mm.inference.weights import load_network
 from rave_mm.networks.light_map_unet import LightMapUNet
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 def reader(photo: Tensor) -> ReadWindow:

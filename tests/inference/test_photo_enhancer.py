@@ -15,13 +15,8 @@ from rave_mm.inference import PhotoEnhancer, enhance
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
-from rave_mm.photos.image_files import read_photo, write_photo
-
-
-@pytest.fixture(scope="module")
-def enhancer(checkpoint: Path) -> PhotoEnhancer:
-    # Tiles of 16 pixels, 50 with what they see: most photographs here have several.
-    return PhotoEnhancer(checkpoint, device="cpu", max_memory=1900 * 50**2)
+from rave_mm.photos.reading import read_photo
+from rave_mm.photos.writing import write_photo
 
 
 def dark(height: int = 30, width: int = 71, dtype: type = np.uint8) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 @pytest.fixture

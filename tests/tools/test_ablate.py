@@ -19,7 +19,8 @@ import rave_mm.register  # noqa: F401 - before the tools, which run in this proc
 from rave_mm import config_path
 from rave_mm.ablation.grid import Run
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
-from rave_mm.photos.image_files import read_photo, write_photo
+from rave_mm.photos.reading import read_photo
+from rave_mm.photos.writing import write_photo
 from tests.tools.loading import load_tool
 
 CONFIG = "demo/rave_demo.py"

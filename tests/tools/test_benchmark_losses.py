@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 from tests.tools.loading import load_tool
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
-from rave_mm.photos.image_files import read_photo
+from rave_mm.photos.reading import read_photo
 from tests.tools.loading import load_tool
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rave_mm.photos.image_files import read_photo
+from rave_mm.photos.reading import read_photo
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import demo_all

@@ -16,7 +16,8 @@ from rave_mm.inference import PhotoEnhancer, photo_run
 from rave_mm.inference.photo_jobs import plan_jobs
 from rave_mm.inference.photo_run import Outcome, PhotoRun
 from rave_mm.networks.light_map_unet import LightMapUNet
-from rave_mm.photos.image_files import read_photo, write_photo
+from rave_mm.photos.reading import read_photo
+from rave_mm.photos.writing import write_photo
 from tests.tools.loading import TOOLS, load_tool
 
 TOOL = TOOLS / "enhance.py"
@@ -117,7 +118,7 @@ def test_options(
         assert image.size == (40, 40)
     # A result without the pictures beside it is not all that was asked for.
     (out / "a.tif.compare.jpg").unlink()
-    job = plan_jobs([photos / "a.png"], out, extension=".tif", compare=True)[0]
+    (job,) = plan_jobs([photos / "a.png"], out, extension=".tif", compare=True).jobs
     assert not job.done
 
 
@@ -165,9 +166,9 @@ def test_failures_do_not_stop_the_others(
     (photos / "b1.jpg").write_bytes(data[: len(data) // 2])
     Image.new("1", (3000, 3000)).save(photos / "bomb.png")
     Image.new("RGBA", (8, 8)).save(photos / "clear.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
     out = tmp_path / "out"
     arguments = (photos, "--out", out, "--checkpoint", checkpoint, "--device", "cpu")
+    arguments += ("--max-megapixels", 1)
     (out / "b.webp").mkdir(parents=True)  # in the way of a result
     assert run(tool, monkeypatch, *arguments, "--format", "webp") == 1
     told = capsys.readouterr().out
@@ -178,6 +179,30 @@ def test_failures_do_not_stop_the_others(
     assert not list(out.rglob(".*"))
     assert run(tool, monkeypatch, *arguments, "--format", "jpg") == 1
     assert "clear.png: cannot write" in capsys.readouterr().out
+
+
+def test_what_is_not_kept_is_told(
+    tool: ModuleType,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before the photo is enhanced, and in the summary."""
+    pages = [Image.fromarray(dark(20, 30)) for _ in range(3)]
+    (tmp_path / "in").mkdir()
+    pages[0].save(tmp_path / "in/pages.tif", save_all=True, append_images=pages[1:])
+    (tmp_path / "in/film.mp4").touch()
+    out = tmp_path / "out"
+    assert not run(
+        tool, monkeypatch, tmp_path / "in", "--out", out, "--checkpoint", checkpoint,
+        "--device", "cpu",
+    )  # fmt: skip
+    told = capsys.readouterr()
+    note = f"{tmp_path / 'in/pages.tif'} has 3 pages, of which the first is kept"
+    assert note in told.err
+    assert f"not everything is kept of 1:\n  {note}" in told.out
+    assert f"left out 1 that are no photographs:\n  {tmp_path / 'in/film.mp4'}" in told.out
 
 
 def test_refused_before_anything_is_done(
@@ -225,7 +250,7 @@ def test_a_photo_larger_than_the_memory_fails_alone(
     enhancer = PhotoEnhancer(checkpoint, device="cpu")
     monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
     tight = PhotoRun(enhancer, max_memory=photo_run._LEAST_NETWORK_MEMORY + 10**6)
-    jobs = plan_jobs([photos], tmp_path)
+    jobs = plan_jobs([photos], tmp_path).jobs
     outcomes = {outcome.job.source.name: outcome for outcome in tight(jobs)}
     assert outcomes.pop("large.png").reason.endswith("MB more memory")
     assert {outcome.status for outcome in outcomes.values()} == {"done"}
@@ -244,8 +269,8 @@ def test_memory_of_what_is_held_at_once(
             return super().enhance_pixels(pixels, *args, **kwargs)
 
     monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
-    monkeypatch.setattr(photo_run, "memory_of_photo", lambda path: 10**8)
-    jobs = plan_jobs([photos], tmp_path / "out")
+    monkeypatch.setattr(photo_run, "memory_of_photo", lambda photo, job: 10**8)
+    jobs = plan_jobs([photos], tmp_path / "out").jobs
     for memory, room in ((5 * 10**8, [300, 300, 300]), (10**9, [800, 700, 800])):
         given.clear()
         run = PhotoRun(Watched(checkpoint, device="cpu"), max_memory=memory, replace=True)
@@ -254,9 +279,9 @@ def test_memory_of_what_is_held_at_once(
 
 
 def test_summary_tells_what_to_look_at(tool: ModuleType, photos: Path, tmp_path: Path) -> None:
-    job = plan_jobs([photos / "b.jpg"], tmp_path)[0]
+    (job,) = plan_jobs([photos / "b.jpg"], tmp_path).jobs
     signs = photo_run.FailureSigns(0.2, 0.5, 3, 0.01)
-    told = tool.summary([Outcome(job, "done", pixels=2 * 10**6, signs=signs)], 4, tmp_path)
+    told = tool.summary([Outcome(job, "done", pixels=2 * 10**6, signs=signs)], [], 4, tmp_path)
     assert "1 done, 0 skipped, 0 failed in 4.0 s: 0.25 photos/s, 0.50 MP/s" in told
     assert "1 to look at" in told and "20.0%" in told and str(job.target) in told
 

@@ -12,7 +12,8 @@ from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.vocabulary import embed_phrases
 from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
 from rave_mm.direction.residual_vector import ResidualVector
-from rave_mm.photos.image_files import read_photo, write_photo
+from rave_mm.photos.reading import read_photo
+from rave_mm.photos.writing import write_photo
 from tests.tools.loading import load_tool
 
 

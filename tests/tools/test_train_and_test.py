@@ -19,7 +19,7 @@ from mmengine.config.utils import MODULE2PACKAGE
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
 from rave_mm.networks.light_map_unet import LightMapUNet
-from rave_mm.photos.image_files import read_photo
+from rave_mm.photos.reading import read_photo
 from tests.tools.tiny_run import CONFIG, logs, options, run
 
 

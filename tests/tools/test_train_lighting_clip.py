@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import normalize
 
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 from tests.tools.loading import load_tool
 
 

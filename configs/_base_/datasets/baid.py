@@ -6,7 +6,7 @@ train_well_lit = data_root + "train/well-lit"
 
 # Training looks at the backlit photos alone; the well-lit ones are in the residual vector.
 train_pipeline = [
-    dict(type="LoadPhoto", key="img"),
+    dict(type="LoadPhoto", key="img", at_least=512),
     dict(type="AugmentBacklit", size=512, zoom=(0.7, 1.3)),
     dict(type="PackInputs"),
 ]

@@ -7,8 +7,8 @@ published code prolongs without end; here a phase at most doubles.
 _base_ = "rave.py"
 
 _prompt_pipeline = [
-    dict(type="LoadPhoto", key="img"),
-    dict(type="LoadPhoto", key="ref"),
+    dict(type="LoadPhoto", key="img", at_least=256),
+    dict(type="LoadPhoto", key="ref", at_least=256),
     dict(type="AugmentBacklit", size=256, zoom=(0.5, 1.5), keys=["img"]),
     dict(type="AugmentBacklit", size=256, zoom=(0.5, 1.5), keys=["ref"]),
     dict(type="PackInputs", keys=["img", "ref"], meta_keys=["ref_path", "ref_channel_order"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rave_mm.datasets.photo_sets import PreparationError
 from rave_mm.datasets.photo_sets.sources import Entry
-from rave_mm.photos.photo_folders import first_few, list_photos
+from rave_mm.photos.folders import first_few, list_photos
 
 MANIFEST = "manifest.json"
 

@@ -6,8 +6,9 @@ import numpy as np
 from tqdm import tqdm
 
 from rave_mm.datasets.photo_sets import PreparationError
-from rave_mm.photos.image_files import UnreadablePhotoError, read_photo
-from rave_mm.photos.photo_folders import first_few, list_photos, pair_by_stem
+from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.photos.folders import first_few, list_photos, pair_by_stem
+from rave_mm.photos.reading import read_photo
 
 
 def check_folders(backlit: Path, well_lit: Path, unpaired: bool = False) -> str:
@@ -23,7 +24,7 @@ def check_folders(backlit: Path, well_lit: Path, unpaired: bool = False) -> str:
 
     Raises:
         PreparationError: Photographs cannot be read; names them.
-        FileNotFoundError, ValueError: As :func:`rave_mm.photos.photo_folders.pair_by_stem`.
+        FileNotFoundError, ValueError: As :func:`rave_mm.photos.folders.pair_by_stem`.
     """
     if unpaired:
         photos = [list_photos(backlit), list_photos(well_lit)]

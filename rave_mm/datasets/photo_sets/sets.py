@@ -17,10 +17,14 @@ from rave_mm.datasets.photo_sets.sources import (
     photograph_file,
     pip_folders,
 )
-from rave_mm.photos.image_files import read_photo_8_bit, write_photo
+from rave_mm.photos.reading import read_photo_8_bit
+from rave_mm.photos.writing import write_photo
 
 CLIP_SHORT_SIDE = 320
 """Of the bundled CLIP's photographs, in pixels."""
+
+# Sets of before the photographs' colour profiles were applied are not these.
+_COLOURS = "sRGB"
 
 _DEMO_FOLDERS = {
     "train": ("train/backlit", "train/well-lit"),
@@ -50,6 +54,7 @@ def make_demo(
     source = Path(str(backlight.__file__)).read_bytes()
     parameters = {
         "set": "demo",
+        "colours": _COLOURS,
         "size": size,
         "variants": variants,
         "seed": seed,
@@ -90,6 +95,7 @@ def make_lighting_clip(out: Path, debs: Path | None = None, force: bool = False)
     chosen = chosen_photographs("clip")
     parameters = {
         "set": "lighting-clip",
+        "colours": _COLOURS,
         "short_side": CLIP_SHORT_SIDE,
         "photographs": digest(json.dumps(chosen, sort_keys=True).encode()),
     }

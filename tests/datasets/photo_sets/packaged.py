@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rave_mm.datasets.photo_sets import sources
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 def photograph(name: str, package: str = "fake", **splits: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from rave_mm.datasets.photo_sets import PreparationError
 from rave_mm.datasets.photo_sets.checking import check_folders
-from rave_mm.photos.image_files import write_photo
+from rave_mm.photos.writing import write_photo
 
 
 @pytest.fixture

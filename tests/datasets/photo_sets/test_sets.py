@@ -9,8 +9,9 @@ import pytest
 
 from rave_mm.datasets.backlit_pairs import BacklitPairs
 from rave_mm.datasets.photo_sets.sets import make_demo, make_lighting_clip
-from rave_mm.photos.image_files import read_photo, write_photo
-from rave_mm.photos.photo_folders import list_photos
+from rave_mm.photos.folders import list_photos
+from rave_mm.photos.reading import read_photo
+from rave_mm.photos.writing import write_photo
 from tests.datasets.photo_sets.packaged import contents
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rave_mm.photos.image_files import UnreadablePhotoError, photo_size
-
-PHOTO_EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.photos.formats import photo_extensions
+from rave_mm.photos.reading import photo_size
 
 _DUPLICATE = re.compile(r"^(?P<original>.+?) ?\(\d+\)$")
 _SHOWN = 10
@@ -31,8 +31,8 @@ def list_photos(folder: Path | str) -> list[Path]:
     """List the photographs in one folder, not in the folders inside it.
 
     Args:
-        folder: A folder. Files count by extension (``PHOTO_EXTENSIONS``, in either case);
-            hidden files do not count.
+        folder: A folder. Files count by extension, in either case, if it is one of
+            :func:`rave_mm.photos.formats.photo_extensions`; hidden files do not count.
 
     Returns:
         Paths, sorted by name, at least one.
@@ -50,11 +50,12 @@ def list_photos(folder: Path | str) -> list[Path]:
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; expected a folder of photographs")
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    photos = [e for e in entries if e.suffix.lower() in PHOTO_EXTENSIONS and e.is_file()]
+    extensions = photo_extensions()
+    photos = [e for e in entries if e.suffix.lower() in extensions and e.is_file()]
     if not photos:
         raise ValueError(
             f"no photograph in {folder}: found {_describe(entries)}; "
-            f"expected files that end in {', '.join(PHOTO_EXTENSIONS)}"
+            f"expected files that end in {', '.join(extensions)}"
         )
     return photos
 

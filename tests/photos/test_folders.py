@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from rave_mm.photos.photo_folders import list_photos, pair_by_stem
+from rave_mm.photos.folders import list_photos, pair_by_stem
 
 
 def test_list_photos_sorts_and_ignores_what_is_no_photo(tmp_path):
@@ -16,7 +16,7 @@ def test_list_photos_sorts_and_ignores_what_is_no_photo(tmp_path):
 def test_list_photos_says_what_it_found(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such folder: .*nowhere"):
         list_photos(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"found nothing; expected files that end in \.bmp"):
+    with pytest.raises(ValueError, match=r"found nothing; expected files that end in \.jpg"):
         list_photos(tmp_path)
     for name in ("a.txt", "b.txt", "c.npz"):
         (tmp_path / name).touch()
@@ -99,5 +99,5 @@ def test_sizes_are_compared_upright(folders):
 def test_unreadable_partner_is_named(folders):
     backlit, well_lit = folders({"a.png": (8, 6)}, {"a.png": (8, 6)})
     (well_lit / "a.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"1 cannot be read:\n.*a\.png: not a picture"):
+    with pytest.raises(ValueError, match=r"1 cannot be read:\n.*a\.png: the file is empty"):
         pair_by_stem(backlit, well_lit)

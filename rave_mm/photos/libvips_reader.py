@@ -1,0 +1,159 @@
+"""Opens what libvips reads: JPEG, PNG, TIFF, AVIF and GIF."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+from PIL import Image
+
+from rave_mm.photos.colour import image_of, pixels_of
+from rave_mm.photos.errors import UnreadablePhotoError, reason
+from rave_mm.photos.formats import AVIF, GIF, HEAD, JPEG, PNG, TIFF, Format
+from rave_mm.photos.metadata import (
+    ORIENTATION,
+    Metadata,
+    parse_exif,
+    photoshop_resources,
+    png_metadata,
+    tiff_tags,
+    upright_exif,
+    upright_xmp,
+)
+from rave_mm.photos.photo import Header, Photo, Values
+
+# libvips keeps the results of operations in case they are wanted again: photographs are not, and
+# a file may have changed by then.
+pyvips.cache_set_max(0)
+
+LOADERS: dict[Format, Callable[..., pyvips.Image]] = {
+    JPEG: pyvips.Image.jpegload,
+    PNG: pyvips.Image.pngload,
+    TIFF: pyvips.Image.tiffload,
+    AVIF: pyvips.Image.heifload,
+    GIF: pyvips.Image.gifload,
+}
+_FIRST_SEGMENTS = 2**18
+
+
+def open_with_libvips(path: Path, kind: Format) -> Photo:
+    """Open a file of one of the formats in `LOADERS`.
+
+    Raises:
+        UnreadablePhotoError: Its header is damaged, or it holds what is not read.
+    """
+    image = _load(path, kind)
+    alpha = bool(image.hasalpha())
+    channels = image.bands - alpha
+    if image.format not in ("uchar", "ushort", "float") or channels not in (1, 3, 4):
+        raise UnreadablePhotoError(
+            path,
+            f"got {image.bands} channels of the type {image.format}; expected gray, RGB or CMYK, "
+            "of 8 or 16 bits, or 32 bits of floating point",
+        )
+    floating = image.format == "float"
+    exif, xmp = _get(image, "exif-data", b""), _get(image, "xmp-data", b"")
+    # None for AVIF, which libheif turns upright by itself.
+    orientation = int(_get(image, "orientation", 1))
+    dpi = _dpi(image) if kind in (JPEG, TIFF) else None
+    if kind is PNG:
+        chunks = png_metadata(path)
+        exif, xmp, dpi = chunks.exif, chunks.xmp, chunks.dpi
+        orientation = int(_tags(path, kind, exif).get(ORIENTATION, 1))
+    header = Header(
+        height=image.height,
+        width=image.width,
+        channels=channels,
+        alpha=alpha,
+        deep=image.format != "uchar",
+        orientation=orientation,
+        icc_profile=_get(image, "icc-profile-data", b""),
+        shrinks=kind is JPEG,
+        notes=tuple(_notes(path, kind, image)),
+    )
+
+    def stream(shrink: int) -> pyvips.Image:
+        shrunk = {"shrink": shrink} if shrink > 1 else {}
+        pixels = _load(path, kind, **shrunk)
+        return image_of(_as_16_bits(path, pixels_of(pixels))) if floating else pixels
+
+    def read_metadata() -> Metadata:
+        return Metadata(
+            upright_exif(_tags(path, kind, exif), *photo.size),
+            b"" if channels == 4 else header.icc_profile,
+            upright_xmp(xmp),
+            _photoshop(kind, image),
+            dpi,
+        )
+
+    photo = Photo(path, kind, header, stream, read_metadata)
+    return photo
+
+
+def _load(path: Path, kind: Format, **options: Any) -> pyvips.Image:
+    if kind in (JPEG, PNG, AVIF):
+        options["unlimited"] = True  # profiles of megabytes are common; `open_photo` has a limit
+    pyvips.vips_lib.vips_error_clear()  # of what an earlier file was forgiven
+    # Not by the general loader, which takes brackets in a name for options.
+    try:
+        return LOADERS[kind](os.fsencode(path), access="sequential", fail_on="error", **options)
+    except pyvips.Error as error:
+        raise UnreadablePhotoError(path, reason(error)) from error
+
+
+def _tags(path: Path, kind: Format, exif: bytes) -> Image.Exif:
+    try:
+        return tiff_tags(path) if kind is TIFF else parse_exif(exif)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError) as error:
+        raise UnreadablePhotoError(path, f"its EXIF is damaged: {error}") from error
+
+
+def _photoshop(kind: Format, image: pyvips.Image) -> bytes:
+    iptc = _get(image, "iptc-data", b"")
+    if kind is TIFF:
+        return photoshop_resources(_get(image, "photoshop-data", b""), iptc)
+    return photoshop_resources(iptc)
+
+
+def _dpi(image: pyvips.Image) -> tuple[float, float] | None:
+    # Where the file says nothing, libvips makes something up.
+    known = image.get_typeof("resolution-unit") and min(image.xres, image.yres) > 0
+    return (image.xres * 25.4, image.yres * 25.4) if known else None
+
+
+def _get(image: pyvips.Image, name: str, default: Any) -> Any:
+    return image.get(name) if image.get_typeof(name) else default
+
+
+def _notes(path: Path, kind: Format, image: pyvips.Image) -> list[str]:
+    notes = []
+    if (count := int(_get(image, "n-pages", 1))) > 1:
+        frames = "pages" if kind is TIFF else "frames"
+        notes.append(f"has {count} {frames}, of which the first is kept")
+    with path.open("rb") as file:
+        if kind is JPEG and b"MPF\0" in file.read(_FIRST_SEGMENTS):
+            notes.append("has a second picture, such as a gain map, which is not kept")
+        elif kind is AVIF and b"avis" in file.read(HEAD):
+            notes.append("has several frames, of which the first is kept")
+    if image.format == "float":
+        notes.append("floating point becomes 16 bits")
+    return notes
+
+
+def _as_16_bits(path: Path, pixels: np.ndarray) -> Values:
+    finite = np.isfinite(pixels)
+    if not finite.all():
+        row, column, channel = np.argwhere(~finite)[0]
+        raise UnreadablePhotoError(
+            path,
+            f"{pixels[row, column, channel]} at row {row}, column {column}, channel {channel}, "
+            f"the first of {finite.size - finite.sum()} values that are not finite",
+        )
+    lowest, highest = pixels.min(), pixels.max()
+    if lowest < 0 or highest > 1:
+        raise UnreadablePhotoError(
+            path, f"got floating-point values from {lowest:g} to {highest:g}; expected 0 to 1"
+        )
+    return np.round(pixels * 65535).astype(np.uint16)

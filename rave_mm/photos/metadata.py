@@ -1,0 +1,194 @@
+"""What a photograph's file holds beside its pixels, read and made fit for the result.
+
+A result is upright, so EXIF and XMP say an orientation of 1 where they said another. EXIF's
+thumbnail, which would show the photograph as it was, is left out, and so are a TIFF's tags about
+how its pixels are stored.
+"""
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+ORIENTATION = 0x0112
+EXIF_TAGS, GPS_TAGS = 0x8769, 0x8825
+_INTEROPERABILITY = 0xA005
+_WIDTH_AND_HEIGHT = (0xA002, 0xA003)
+# Tags of a TIFF that tell where and how its pixels are stored, and those kept on their own.
+_LAYOUT_TAGS = frozenset(
+    [*range(254, 267), 273, *range(277, 282), *range(284, 290), 292, 293, 297, 301, 317]
+    + [*range(318, 348), *range(512, 533), 700, 33723, 34377, 34675, *range(50706, 51150)]
+)
+_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>)\s*)[2-8]')
+_RAW_PROFILE = re.compile(rb"\n\w+\n\s*\d+\n([0-9a-fA-F\s]+)")
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_PHOTOSHOP_THUMBNAILS = (b"\x04\x09", b"\x04\x0c")
+_LONGEST_TEXT = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is kept of a photograph's file beside its pixels; empty where there is none.
+
+    Attributes:
+        exif: EXIF, as a JPEG file has it, with ``Exif\\0\\0`` in front.
+        icc_profile: Colour profile.
+        xmp: XMP packet.
+        iptc: Photoshop's resources, IPTC among them, as a JPEG file has them, with
+            ``Photoshop 3.0\\0`` in front.
+        dpi: Pixels per inch, across and down.
+    """
+
+    exif: bytes = b""
+    icc_profile: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    dpi: tuple[float, float] | None = None
+
+
+def parse_exif(data: bytes) -> Image.Exif:
+    """EXIF as a JPEG file has it, with or without ``Exif\\0\\0``, as tags."""
+    tags = Image.Exif()
+    if data:
+        tags.load(data)
+    return tags
+
+
+def tiff_tags(path: Path) -> Image.Exif:
+    """The tags of a TIFF or BigTIFF file, and of a RAW file that is built like one; else none."""
+    tags = Image.Exif()
+    with path.open("rb") as file:
+        head = file.read(16)
+        if head[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            return tags
+        head = head if b"+" in head[:4] else head[:8]
+        for tag, value in _directory(file, head).items():
+            tags[tag] = value
+        for place in (EXIF_TAGS, GPS_TAGS):
+            if place in tags:
+                tags[place] = inner = _directory(file, head, tags[place])
+                if _INTEROPERABILITY in inner:
+                    inner[_INTEROPERABILITY] = _directory(file, head, inner[_INTEROPERABILITY])
+    return tags
+
+
+def _directory(file: BinaryIO, head: bytes, start: int | None = None) -> dict[int, Any]:
+    directory = ImageFileDirectory_v2(head)
+    file.seek(directory.next if start is None else start)
+    directory.load(file)
+    return dict(directory)
+
+
+def directory_of(tags: Image.Exif, place: int) -> dict[int, Any]:
+    """The tags of the directory that stands at a tag, with the directory inside it, if any."""
+    directory = tags[place] if isinstance(tags.get(place), dict) else tags.get_ifd(place)
+    directory = dict(directory)
+    if _INTEROPERABILITY in directory:
+        inner = directory.pop(_INTEROPERABILITY)
+        inner = inner if isinstance(inner, dict) else tags.get_ifd(_INTEROPERABILITY)
+        if inner:
+            directory[_INTEROPERABILITY] = inner
+    return directory
+
+
+def upright_exif(tags: Image.Exif, height: int, width: int) -> bytes:
+    """EXIF for a photograph that was turned upright.
+
+    Args:
+        tags: As they were.
+        height: Of the photograph, upright.
+        width: Likewise.
+
+    Returns:
+        What is left of it, as for :class:`Metadata`; empty if nothing is.
+    """
+    kept = Image.Exif()
+    for tag, value in tags.items():
+        if tag not in _LAYOUT_TAGS:
+            kept[tag] = directory_of(tags, tag) if tag in (EXIF_TAGS, GPS_TAGS) else value
+    if not kept:
+        return b""
+    if ORIENTATION in kept:
+        kept[ORIENTATION] = 1
+    inner = kept.get(EXIF_TAGS)
+    if isinstance(inner, dict):
+        for tag, size in zip(_WIDTH_AND_HEIGHT, (width, height), strict=True):
+            if tag in inner:
+                inner[tag] = size
+    return kept.tobytes()
+
+
+def upright_xmp(packet: bytes | str) -> bytes:
+    """An XMP packet for a photograph that was turned upright."""
+    data = packet.encode() if isinstance(packet, str) else packet
+    return _XMP_ORIENTATION.sub(rb"\g<1>1", data)
+
+
+def photoshop_resources(resources: bytes, iptc: bytes = b"") -> bytes:
+    """Photoshop's resources, which hold IPTC, without the thumbnails that are among them.
+
+    Args:
+        resources: With ``Photoshop 3.0\\0`` in front, as in a JPEG file, or without.
+        iptc: IPTC records by themselves, as a TIFF file may have them, in place of resources.
+
+    Returns:
+        As for :class:`Metadata`; empty if there is nothing.
+    """
+    if iptc and not resources:
+        resources = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc
+    kept, at = b"", len(_PHOTOSHOP) if resources.startswith(_PHOTOSHOP) else 0
+    while resources[at : at + 4] == b"8BIM" and len(resources) >= at + 12:
+        name = resources[at + 6] + 1  # a length and so many letters, made even
+        start = at + 6 + name + name % 2
+        length = int.from_bytes(resources[start : start + 4], "big")
+        end = start + 4 + length + length % 2
+        if resources[at + 4 : at + 6] not in _PHOTOSHOP_THUMBNAILS:
+            kept += resources[at:end]
+        at = end
+    return _PHOTOSHOP + kept if kept else b""
+
+
+def png_metadata(path: Path) -> Metadata:
+    """EXIF, XMP and resolution of a PNG file, as they are, wherever they stand in it.
+
+    libvips does not look behind the pixels, where some programs write them, nor at EXIF that
+    ImageMagick wrote as text, and makes up a resolution where there is none.
+    """
+    exif = xmp = b""
+    dpi = None
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(header := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", header)
+            if kind not in (b"eXIf", b"pHYs", b"iTXt", b"zTXt", b"tEXt") or length > _LONGEST_TEXT:
+                file.seek(length + 4, 1)
+                continue
+            data = file.read(length)
+            file.seek(4, 1)
+            keyword, _, rest = data.partition(b"\0")
+            if kind == b"eXIf":
+                exif = data
+            elif kind == b"pHYs":
+                across, down, unit = struct.unpack(">IIB", data[:9])
+                if unit == 1 and across and down:  # per metre
+                    dpi = across * 0.0254, down * 0.0254
+            elif keyword == b"XML:com.adobe.xmp":
+                if kind == b"iTXt":
+                    text = rest[2:].split(b"\0", 2)[2]
+                    xmp = _unpacked(text) if rest[:1] == b"\1" else text
+                else:  # where libvips writes it
+                    xmp = _unpacked(rest[1:]) if kind == b"zTXt" else rest
+            elif keyword in (b"Raw profile type exif", b"Raw profile type APP1") and not exif:
+                text = _unpacked(rest[1:]) if kind == b"zTXt" else rest
+                if found := _RAW_PROFILE.search(text):
+                    exif = bytes.fromhex(found[1].decode())
+    return Metadata(exif, xmp=xmp, dpi=dpi)
+
+
+def _unpacked(data: bytes) -> bytes:
+    return zlib.decompressobj().decompress(data, _LONGEST_TEXT)

@@ -1,0 +1,175 @@
+"""A photograph's file, opened: its header is read, its pixels wait to be asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from rave_mm.photos.colour import SRGB, ColourSpace, colour_space, pixels_of
+from rave_mm.photos.errors import UnreadablePhotoError, reason
+from rave_mm.photos.formats import Format
+from rave_mm.photos.metadata import Metadata
+
+Values: TypeAlias = NDArray[np.uint8 | np.uint16]
+
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_SHRINKS = (8, 4, 2)
+
+
+@dataclass(frozen=True)
+class LoadedPhoto:
+    """All that is kept of a photograph.
+
+    Attributes:
+        values: (H, W, 3) RGB or (H, W, 1) gray, upright, uint8 or uint16, in the photograph's own
+            colours.
+        alpha: (H, W), of the same type, or None.
+        colour: What the values mean.
+        metadata: What else the file holds.
+        lossless: Whether a format that has both was written without loss.
+    """
+
+    values: Values
+    alpha: Values | None = None
+    colour: ColourSpace = SRGB
+    metadata: Metadata = field(default_factory=Metadata)
+    lossless: bool = False
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file's header says, as it is stored there.
+
+    Attributes:
+        height: Of the stored pixels, which may lie on their side.
+        width: Likewise.
+        channels: 1 for gray, 3 for RGB, 4 for CMYK.
+        alpha: Whether there is transparency beside.
+        deep: Whether pixels come as uint16.
+        orientation: EXIF's, 1 to 8.
+        icc_profile: Colour profile; empty if there is none.
+        shrinks: Whether pixels can be had at a half, a quarter and an eighth of their size.
+        lossless: Whether a format that has both was written without loss.
+        notes: What of the file is not read, in words.
+    """
+
+    height: int
+    width: int
+    channels: int = 3
+    alpha: bool = False
+    deep: bool = False
+    orientation: int = 1
+    icc_profile: bytes = b""
+    shrinks: bool = False
+    lossless: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph's file, of which no more than the header has been read.
+
+    :func:`rave_mm.photos.reading.open_photo` makes one.
+
+    Attributes:
+        path: The file.
+        format: Its format by its contents.
+        header: What is stored.
+        stream: Gives the stored pixels as libvips' image, at the inverse of a size: 1, or 2, 4 or
+            8 if it shrinks. Nothing is decoded before rows are asked for, and then these alone,
+            from the top down.
+        read_metadata: Gives what the file holds beside its pixels, fit for an upright result.
+        colour: What its values mean. Those of CMYK are given as sRGB.
+        notes: What of the file is not kept, in words; empty if all is.
+    """
+
+    path: Path
+    format: Format
+    header: Header
+    stream: Callable[[int], pyvips.Image] = field(repr=False)
+    read_metadata: Callable[[], Metadata] = field(repr=False)
+    colour: ColourSpace = field(init=False, repr=False, default=SRGB)
+    notes: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        header, notes, colour = self.header, list(self.header.notes), SRGB
+        if header.channels == 4:
+            notes.append("CMYK became sRGB")
+        else:
+            try:
+                colour = colour_space(header.icc_profile, header.channels)
+            except ValueError as error:
+                notes.append(f"{error}: its values are taken for sRGB")
+                colour = colour_space(b"", header.channels)
+        object.__setattr__(self, "colour", colour)
+        object.__setattr__(self, "notes", tuple(notes))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, upright."""
+        stored = self.header.height, self.header.width
+        return stored[::-1] if self.header.orientation in _TURNED else stored
+
+    def pixels(self, at_least: int | None = None) -> tuple[Values, Values | None]:
+        """Decode the photograph.
+
+        Args:
+            at_least: For those who reduce it anyway: a JPEG file is decoded at a half, a quarter
+                or an eighth of its size, which is much faster, as long as its short side keeps so
+                many pixels. None for its full size.
+
+        Returns:
+            Values and alpha, as :class:`LoadedPhoto` has them.
+
+        Raises:
+            UnreadablePhotoError: The file is damaged, or was changed since it was opened.
+        """
+        header = self.header
+        shrink = 1
+        if at_least is not None and header.shrinks:
+            fits = (by for by in _SHRINKS if min(self.size) // by >= at_least)
+            shrink = next(fits, 1)
+        try:
+            stored = pixels_of(self.stream(shrink))
+        except pyvips.Error as error:
+            told = f"damaged or cut short: {reason(error)}"
+            raise UnreadablePhotoError(self.path, told) from error
+        stored = _upright(stored, header.orientation)
+        values = stored[..., : header.channels]
+        if header.channels == 4:
+            values = self._from_cmyk(values)
+        alpha = np.ascontiguousarray(stored[..., -1]) if header.alpha else None
+        return np.ascontiguousarray(values), alpha
+
+    def load(self) -> LoadedPhoto:
+        """Read everything.
+
+        Raises:
+            UnreadablePhotoError: The pixels, or what stands beside them, are damaged.
+        """
+        metadata = self.read_metadata()
+        return LoadedPhoto(*self.pixels(), self.colour, metadata, self.header.lossless)
+
+    def _from_cmyk(self, values: Values) -> Values:
+        # Without a profile, that of libvips, of offset printing.
+        profile = self.header.icc_profile or bytes(pyvips.Image.profile_load("cmyk"))
+        try:
+            srgb = colour_space(profile, 4).to_srgb(values)
+        except ValueError as error:
+            raise UnreadablePhotoError(self.path, str(error)) from error
+        return SRGB.from_srgb(srgb, values[..., :3])
+
+
+def _upright(pixels: Values, orientation: int) -> Values:
+    """Undo an EXIF orientation (1 to 8; others leave the picture as it is)."""
+    if orientation in _TURNED:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels

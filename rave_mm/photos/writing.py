@@ -1,0 +1,150 @@
+"""Writes photographs, so that a file of a given name is always a whole one."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from PIL import Image
+from pyvips.enums import ForeignKeep
+
+from rave_mm.photos.colour import image_of
+from rave_mm.photos.errors import reason
+from rave_mm.photos.formats import (
+    AVIF,
+    BMP,
+    FORMATS,
+    HEIC,
+    JPEG,
+    PNG,
+    TIFF,
+    WEBP,
+    Format,
+    format_of_name,
+)
+from rave_mm.photos.metadata import Metadata
+from rave_mm.photos.metadata_writer import add_metadata
+from rave_mm.photos.photo import LoadedPhoto, Values
+from rave_mm.photos.pillow_reader import register_heic
+from rave_mm.runtime.whole_files import replacing
+
+_ALL_BUT_EXIF = ForeignKeep.ALL & ~ForeignKeep.EXIF
+_NO_DPI = (72, 72)  # what JPEG and PNG files say that have no resolution
+_LARGEST_TIFF = 4 * 10**9
+_QUALITY = 95
+# AVIF spends its bits better: this is beyond JPEG at 95.
+_AVIF_QUALITY = 90
+
+
+def write_photo(path: Path | str, values: Values, like: LoadedPhoto | None = None) -> None:
+    """Write a photograph.
+
+    JPEG, WebP and HEIC get quality 95, JPEG also full colour resolution (4:4:4); AVIF gets 90;
+    WebP that was lossless stays so. 16 bits per channel are rounded to 8 in formats that hold no
+    more than that.
+
+    Args:
+        path: Where to. Its extension says the format.
+        values: (H, W, 3) RGB or (H, W, 1) gray, uint8 or uint16.
+        like: Whose alpha and metadata the file gets, as far as its format holds them.
+
+    Raises:
+        ValueError: An extension that is not written, another shape or type, or alpha that is not
+            opaque in a format without.
+        OSError: It cannot be written.
+    """
+    path = Path(path)
+    like = like or LoadedPhoto(values)
+    kind = check_can_hold(path, like.alpha)
+    if values.ndim != 3 or values.shape[2] not in (1, 3) or 0 in values.shape:
+        raise ValueError(
+            f"cannot write {path}: got shape {values.shape}, expected (H, W, 3) or (H, W, 1)"
+        )
+    if values.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"cannot write {path}: got {values.dtype}, expected uint8 or uint16")
+    pixels = values
+    if like.alpha is not None and kind.alpha:
+        pixels = np.concatenate([values, like.alpha[..., None]], axis=2)
+    if pixels.dtype == np.uint16 and not kind.deep:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    with replacing(path) as unfinished:
+        if kind in (BMP, HEIC):
+            _write_with_pillow(unfinished, kind, pixels, like.metadata)
+            return
+        try:
+            _write_with_libvips(unfinished, kind, pixels, like)
+        except pyvips.Error as error:
+            raise OSError(f"cannot write {path}: {reason(error)}") from error
+        add_metadata(unfinished, kind, like.metadata)
+
+
+def check_can_hold(path: Path, alpha: Values | None) -> Format:
+    """The format of a file to write, if it can hold the alpha of a photograph.
+
+    Args:
+        path: The file's name.
+        alpha: The alpha, or None. Where all is opaque, a format without alpha will do.
+
+    Raises:
+        ValueError: It is not written here, or has no alpha.
+    """
+    kind = format_of_name(path)
+    if kind is None or kind.written_as:
+        ends = ", ".join(known.extensions[0] for known in FORMATS if not known.written_as)
+        raise ValueError(f"cannot write {path}: expected a name in {ends}")
+    if kind.missing:
+        raise ValueError(f"cannot write {path}: {kind.missing}")
+    if alpha is not None and not kind.alpha and alpha.min() < np.iinfo(alpha.dtype).max:
+        raise ValueError(
+            f"cannot write {path}: {kind.name} has no alpha; expected a format that keeps it, such "
+            "as png"
+        )
+    return kind
+
+
+def _write_with_libvips(path: Path, kind: Format, pixels: Values, like: LoadedPhoto) -> None:
+    image, metadata = image_of(pixels), like.metadata
+    across, down = metadata.dpi or _NO_DPI
+    image = image.copy(xres=across / 25.4, yres=down / 25.4)
+    blobs = {"icc-profile": metadata.icc_profile}
+    if kind is not PNG:
+        blobs["xmp"] = metadata.xmp
+    if kind is JPEG:
+        blobs["iptc"] = metadata.iptc
+    elif kind is TIFF:
+        blobs["photoshop"] = metadata.iptc.removeprefix(b"Photoshop 3.0\0")
+    elif kind is AVIF:
+        blobs["exif"] = metadata.exif
+    for name, data in blobs.items():
+        if data:
+            image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)
+    target = os.fsencode(path)
+    if kind is JPEG:
+        image.jpegsave(target, Q=_QUALITY, subsample_mode="off", keep=_ALL_BUT_EXIF)
+    elif kind is PNG:
+        # The filter that photographs become small with, without trying all of them.
+        image.pngsave(target, compression=4, filter="paeth", keep=_ALL_BUT_EXIF)
+    elif kind is TIFF:
+        image.tiffsave(target, bigtiff=pixels.nbytes > _LARGEST_TIFF, keep=_ALL_BUT_EXIF)
+    elif kind is WEBP:
+        image.webpsave(target, Q=_QUALITY, lossless=like.lossless, exact=True, keep=_ALL_BUT_EXIF)
+    else:
+        bits = 12 if pixels.dtype == np.uint16 else 8
+        image.heifsave(target, compression="av1", Q=_AVIF_QUALITY, bitdepth=bits)
+
+
+def _write_with_pillow(path: Path, kind: Format, pixels: Values, metadata: Metadata) -> None:
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    dpi = {"dpi": metadata.dpi} if metadata.dpi else {}
+    if kind is BMP:
+        image.save(path, "BMP", **dpi)
+        return
+    register_heic()
+    image.save(
+        path,
+        "HEIF",
+        quality=_QUALITY,
+        exif=metadata.exif or None,
+        xmp=metadata.xmp or None,
+        icc_profile=metadata.icc_profile or None,
+    )

@@ -1,0 +1,46 @@
+"""What stands beside a photograph's pixels, in the forms that programs write it in."""
+
+import struct
+
+from rave_mm.photos.metadata import Metadata, photoshop_resources, upright_xmp
+
+HEAD = b"Photoshop 3.0\0"
+
+
+def resource(number: int, data: bytes, name: bytes = b"") -> bytes:
+    named = bytes([len(name)]) + name
+    named += bytes(len(named) % 2)
+    head = b"8BIM" + struct.pack(">H", number) + named + struct.pack(">I", len(data))
+    return head + data + bytes(len(data) % 2)
+
+
+def test_photoshops_thumbnails_are_left_out() -> None:
+    iptc, url = resource(0x0404, b"\x1c\x02x\0\x03abc"), resource(0x040B, b"https://a", b"name")
+    thumbnail = resource(0x040C, b"an odd picture")
+    for head in (HEAD, b""):
+        kept = photoshop_resources(head + iptc + thumbnail + url)
+        assert kept == HEAD + iptc + url
+    assert photoshop_resources(HEAD + thumbnail) == b""
+    assert photoshop_resources(b"") == b""
+
+
+def test_iptc_by_itself_becomes_a_resource() -> None:
+    assert photoshop_resources(b"", b"\x1c\x02x") == HEAD + resource(0x0404, b"\x1c\x02x")[:-1]
+
+
+def test_damaged_resources_end_where_they_are_damaged() -> None:
+    iptc = resource(0x0404, b"ab")
+    assert photoshop_resources(HEAD + iptc + b"8BIM\x04") == HEAD + iptc
+
+
+def test_xmp_says_upright_in_both_of_its_forms() -> None:
+    for before, after in (
+        (b'<a tiff:Orientation="8"/>', b'<a tiff:Orientation="1"/>'),
+        (b"<tiff:Orientation>3</tiff:Orientation>", b"<tiff:Orientation>1</tiff:Orientation>"),
+    ):
+        assert upright_xmp(before) == after
+        assert upright_xmp(before.decode()) == after
+
+
+def test_nothing_is_nothing() -> None:
+    assert Metadata() == Metadata(b"", b"", b"", b"", None)
