@@ -17,13 +17,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
 from rave_mm.engine.command_line import (
     NOT_COMPUTED,
     add_run_arguments,
     build_runner,
+    disconnect,
     load_config,
     mistakes_told,
 )
@@ -120,7 +121,7 @@ def main() -> None:
         print_log(record.outcome.table(), "current")
         print_log(f"input, result and ground truth side by side: {pictures}", "current")
         print_log(f"report: {Path(runner.work_dir) / 'report.html'}", "current")
-    barrier()  # the first process to leave with a status takes the others with it
+    disconnect()
     if record.not_computed:
         sys.exit(NOT_COMPUTED)
 

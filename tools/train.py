@@ -11,6 +11,7 @@ from mmengine.runner import find_latest_checkpoint
 from rave_mm.engine.command_line import (
     add_run_arguments,
     build_runner,
+    disconnect,
     load_config,
     mistakes_told,
 )
@@ -89,6 +90,7 @@ def main() -> None:
         f"  tensorboard --logdir {config.work_dir}",
         "current",
     )
+    disconnect()
 
 
 if __name__ == "__main__":

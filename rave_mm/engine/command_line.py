@@ -160,6 +160,17 @@ def _find_unused_parameters(config: Config) -> list[str]:
     return trained
 
 
+def disconnect() -> None:
+    """Wait for the other processes, and end what connects them; nothing where there is one.
+
+    A process that leaves while another still computes takes it along, and one that leaves with
+    gloo's threads running is at times aborted ("terminate called without an active exception").
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def _connect_without_gpu(config: Config) -> None:
     """Connect the processes here, since MMEngine would give each of them a GPU.
 
