@@ -1,8 +1,8 @@
 """Measure speed and memory of enhancing: `python tools/benchmark.py`.
 
 At several sizes, each in three ways: as the published script does it (the whole photo at once),
-in exact tiles, and with --fast. Each measurement has a process of its own. The ratio of times
-within one run is what can be compared between machines. See docs/enhance.md.
+in exact tiles, and from a small view of 384 pixels. Each measurement has a process of its own. The
+ratio of times within one run is what can be compared between machines. See docs/enhance.md.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def parse_arguments() -> argparse.Namespace:
         "--max-memory",
         type=parse_memory,
         metavar="SIZE",
-        help="of the network, in tiles and with --fast (default: half of what is free)",
+        help="of the network, but for the published way (default: half of what is free)",
     )
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/benchmark"))
     return parser.parse_args()
@@ -152,9 +152,7 @@ def main() -> None:
     try:
         device = choose_device(arguments.device)
         # What is wrong with any of these is told before anything is measured.
-        PhotoEnhancer(
-            arguments.checkpoint, device="cpu", max_memory=arguments.max_memory, fast=True
-        )
+        PhotoEnhancer(arguments.checkpoint, device="cpu", max_memory=arguments.max_memory)
         arguments.work_dir.mkdir(parents=True, exist_ok=True)
         count = len(arguments.megapixels) * len(arguments.ways)
         with tqdm(total=count, unit="measurement", dynamic_ncols=True) as bar:

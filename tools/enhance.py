@@ -74,10 +74,12 @@ def parse_arguments() -> argparse.Namespace:
         "what is free, at most 8GB)",
     )
     parser.add_argument(
-        "--fast",
-        action="store_true",
-        help="predict the light map from about 1024 pixels along the long side and fit it to the "
-        "photo's edges: near the exact result, in much less time (photos from 1536 pixels on)",
+        "--light-map-side",
+        type=int,
+        metavar="N",
+        help="let the network look at photos reduced to N pixels of their long side, such as 384, "
+        "and apply its light map along their edges: about a second for a camera photo (default: "
+        "all pixels)",
     )
     parser.add_argument(
         "--precision",
@@ -216,7 +218,7 @@ def main() -> None:
                 arguments.checkpoint,
                 device=device,
                 padding_mode=padding_mode,
-                fast=arguments.fast,
+                light_map_side=arguments.light_map_side,
                 precision=precision,
             ),
             strength=arguments.strength,

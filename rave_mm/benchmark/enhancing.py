@@ -1,6 +1,5 @@
 """How long enhancing a photograph takes, and how much memory, in each of three ways."""
 
-import importlib
 import math
 import os
 from pathlib import Path
@@ -18,7 +17,10 @@ from rave_mm.inference.tiling import BYTES_PER_PIXEL
 from rave_mm.photos.reading import read_photo_8_bit
 from rave_mm.runtime.memory import free_memory
 
-Way = Literal["published", "exact", "fast"]
+Way = Literal["published", "exact", "small"]
+
+SMALL_SIDE = 384
+"""How many pixels of the long side the network sees in the way that is called small."""
 
 _ROWS_AT_ONCE = 256
 
@@ -64,8 +66,7 @@ def measure(
 
     Args:
         way: "published": the whole photograph at once in float32, as the published script does;
-            "exact": in tiles; "fast": with the light map predicted from a part of the
-            pixels.
+            "exact": in tiles; "small": from a view of `SMALL_SIDE` pixels.
         photo: A file for NumPy, uint8 (H, W, 3).
         result: Where the enhanced photograph goes, alike.
         checkpoint: Of the network.
@@ -78,15 +79,13 @@ def measure(
     """
     pixels = np.load(photo)
     # What is loaded or tuned on first use is nobody's cost.
-    if way == "fast":
-        importlib.import_module("kornia.filters")
     if way == "published":
         os.environ["THP_MEM_ALLOC_ENABLE"] = "0"  # huge pages, which are this project's addition
     enhancer = PhotoEnhancer(
         checkpoint,
         device=device,
         max_memory=None if way == "published" else max_memory,
-        fast=way == "fast",
+        light_map_side=SMALL_SIDE if way == "small" else None,
     )
 
     def enhance(given: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
+import pyvips
 import torch
 from PIL import Image
 from torch import Tensor
@@ -19,12 +20,12 @@ from rave_mm.inference.arithmetic import (
     choose_device,
 )
 from rave_mm.inference.failure_signs import FailureMeter
-from rave_mm.inference.fast_light_map import FAST_MEMORY, fast_light_map_tiles
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.tiling import ReadWindow, Window, light_map_tiles, tile_side
+from rave_mm.inference.small_view import LightLines, brightness_of, fit_lines, see_small
+from rave_mm.inference.tiling import ReadWindow, Window, cut, light_map_tiles, tile_side
 from rave_mm.inference.weights import BUNDLED_ENHANCER, load_network
 from rave_mm.networks.light_map_unet import PaddingMode
-from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, colour_space, full_scale
+from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, colour_space, full_scale, image_of
 from rave_mm.photos.pillow_reader import channels
 from rave_mm.photos.reading import open_photo, read_photo
 from rave_mm.photos.writing import check_can_hold, write_photo
@@ -46,7 +47,7 @@ class Settings(TypedDict, total=False):
     device: Device
     padding_mode: PaddingMode
     max_memory: int | None
-    fast: bool
+    light_map_side: int | None
     precision: Precision
 
 
@@ -64,15 +65,15 @@ class PhotoEnhancer:
         max_memory: Bytes that the network may take, beside the photograph and its result. None
             for half of what is free on the device, at most 8 GB. Where it is given, the process
             gives back freed memory at once from then on.
-        fast: Predict the light map of a photograph whose long side is 1536 pixels or more from
-            about 1024 of them, see :mod:`rave_mm.inference.fast_light_map`. Smaller ones are as
-            without it.
+        light_map_side: Have the network look at photographs reduced to so many pixels of their
+            long side, see :mod:`rave_mm.inference.small_view`. None for all of their pixels.
         precision: That the network computes in: "float32", "bfloat16", or on a GPU "float16".
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
         UnknownCheckpointError: It is no checkpoint, or of another network.
-        ValueError: An unknown device, padding mode or precision, or too little memory.
+        ValueError: An unknown device, padding mode or precision, too little memory, or a
+            `light_map_side` below 1.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class PhotoEnhancer:
         device: Device = "auto",
         padding_mode: PaddingMode = "reflect",
         max_memory: int | None = None,
-        fast: bool = False,
+        light_map_side: int | None = None,
         precision: Precision = "float32",
     ) -> None:
         ask_for_huge_pages()
@@ -91,15 +92,12 @@ class PhotoEnhancer:
         self.precision = precision
         self.network = load_network(checkpoint, padding_mode).to(self.device)
         self.max_memory = max_memory
-        self.fast = fast
+        if light_map_side is not None and light_map_side < 1:
+            raise ValueError(f"got light_map_side={light_map_side}; expected 1 pixel or more")
+        self.light_map_side = light_map_side
         if max_memory is not None:
-            tile_side(self.network, max_memory - self.set_aside)  # refuses too little at once
+            tile_side(self.network, max_memory)  # refuses too little at once
             give_back_freed_memory()
-
-    @property
-    def set_aside(self) -> int:
-        """Bytes of `max_memory` that are not for tiles."""
-        return FAST_MEMORY if self.fast else 0
 
     @overload
     def enhance(self, photo: PhotoT, strength: float = ...) -> PhotoT: ...
@@ -204,9 +202,10 @@ class PhotoEnhancer:
 
         result = np.empty(pixels.shape, pixels.dtype)
         size = (pixels.shape[0], pixels.shape[1])
+        lines = self.lines(image_of(pixels), space, max_memory) if self.sees_less(*size) else None
         top = full_scale(pixels.dtype)
         with arithmetic(self.device, self.precision):
-            for window, photo, lit in self._tiles(seen, size, max_memory):
+            for window, photo, lit in self._tiles(seen, size, max_memory, lines):
                 whole = photo if space.is_srgb else srgb(window)
                 enhanced = divide(whole, blend_light_map(lit.float(), strength))
                 shown = enhanced[0].permute(1, 2, 0).cpu().numpy()
@@ -256,25 +255,78 @@ class PhotoEnhancer:
         _check_range(float(batch.min()), float(batch.max()))
         result = torch.empty_like(batch)
         for index in range(len(batch)):
+            lines = None
+            if self.sees_less(*batch.shape[2:]):
+                pixels = batch[index].permute(1, 2, 0).float().cpu().numpy()
+                lines = self.lines(image_of(pixels), SRGB)
 
             def read(window: Window, photo: Tensor = batch[index : index + 1]) -> Tensor:
                 return photo[(..., *window.slices)].to(self.device, torch.float32)
 
             size = (batch.shape[2], batch.shape[3])
             with arithmetic(self.device, self.precision):
-                for window, photo, lit in self._tiles(read, size):
+                for window, photo, lit in self._tiles(read, size, lines=lines):
                     enhanced = apply_light_map(photo, blend_light_map(lit.float(), strength))
                     result[(index, ..., *window.slices)] = enhanced[0].to(result)
         return result.view(photos.shape)
 
+    def sees_less(self, height: int, width: int) -> bool:
+        """Whether the network looks at a photograph of this size reduced."""
+        return self.light_map_side is not None and max(height, width) > self.light_map_side
+
+    def lines(
+        self, image: pyvips.Image, colour: ColourSpace, max_memory: int | None = None
+    ) -> LightLines:
+        """The light map of a photograph from a small view of it, to be applied to all of it.
+
+        Args:
+            image: The photograph or a reduced one, upright, without alpha. It is read once, from
+                the top down.
+            colour: What its values mean.
+            max_memory: As for :meth:`enhance_pixels`.
+
+        Raises:
+            ValueError: The enhancer has no `light_map_side`.
+        """
+        return self.see(image, colour, max_memory)[1]
+
+    def see(
+        self, image: pyvips.Image, colour: ColourSpace, max_memory: int | None = None
+    ) -> tuple[Tensor, LightLines]:
+        """As :meth:`lines`; also the small view, (1, 3, h, w), sRGB in [0, 1]."""
+        if self.light_map_side is None:
+            raise ValueError("got an enhancer without light_map_side; expected one with")
+        seen = colour.to_srgb(see_small(image, self.light_map_side)).clip(0, 1)
+        small = torch.from_numpy(seen).to(self.device).permute(2, 0, 1)[None]
+        light_map = small.new_empty(1, 1, *small.shape[2:])
+        with arithmetic(self.device, self.precision):
+            tiles = self._tiles(
+                lambda window: small[(..., *window.slices)],
+                (small.shape[2], small.shape[3]),
+                max_memory,
+            )
+            for window, _, part in tiles:
+                light_map[(..., *window.slices)] = part
+        return small, fit_lines(light_map, brightness_of(small))
+
+    @torch.no_grad()
     def _tiles(
-        self, read: ReadWindow, size: tuple[int, int], max_memory: int | None = None
+        self,
+        read: ReadWindow,
+        size: tuple[int, int],
+        max_memory: int | None = None,
+        lines: LightLines | None = None,
     ) -> Iterator[tuple[Window, Tensor, Tensor]]:
         memory = max_memory or self.max_memory
         if memory is None:
             memory = min(free_memory(self.device) // 2, _MOST_MEMORY)
-        tiles = fast_light_map_tiles if self.fast else light_map_tiles
-        return tiles(self.network, read, *size, tile_side(self.network, memory - self.set_aside))
+        side = tile_side(self.network, memory)
+        if lines is None:
+            yield from light_map_tiles(self.network, read, *size, side)
+            return
+        for tile in cut(*size, side, 0):
+            photo = read(tile.core)
+            yield tile.core, photo, lines.at(brightness_of(photo), tile.core, *size)
 
 
 def _check_range(lowest: float, highest: float) -> None:
@@ -308,7 +360,7 @@ def enhance(photos: Any, strength: float = 1.0, **settings: Unpack[Settings]) ->
         photos: What :meth:`PhotoEnhancer.enhance` takes, or a list of such.
         strength: 0 none, 1 full, above 1 more; see :meth:`PhotoEnhancer.enhance`.
         settings: Those of :class:`PhotoEnhancer`: checkpoint, device, padding_mode, max_memory,
-            fast, precision.
+            light_map_side, precision.
 
     Returns:
         The same kind as `photos`, or a list; for paths, RGB arrays (H, W, 3).

@@ -8,18 +8,28 @@ from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
+import pyvips
 import torch
 
+from rave_mm.functional import apply_light_map
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
-from rave_mm.inference.light_map_strength import check_strength
-from rave_mm.inference.photo_enhancer import PhotoEnhancer
+from rave_mm.inference.light_map_strength import blend_light_map, check_strength
+from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE, PhotoEnhancer
 from rave_mm.inference.photo_jobs import PhotoJob
-from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.inference.small_view import see_small
+from rave_mm.inference.streaming import (
+    can_stream,
+    enhanced_image,
+    light_map_image,
+    upright_stream,
+)
+from rave_mm.photos.colour import image_of, pixels_of
+from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import BMP, JPEG, PNG, TIFF, format_of_name
 from rave_mm.photos.metadata import Metadata
 from rave_mm.photos.photo import LoadedPhoto, Photo
 from rave_mm.photos.reading import MAX_PIXELS, open_photo
-from rave_mm.photos.writing import check_can_hold, write_photo
+from rave_mm.photos.writing import check_can_hold, write_image, write_photo
 from rave_mm.runtime.memory import (
     free_memory,
     give_back_freed_memory,
@@ -38,7 +48,14 @@ _LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FAILURES = (UnreadablePhotoError, OSError, ValueError, MemoryError, torch.OutOfMemoryError)
+FAILURES = (
+    UnreadablePhotoError,
+    OSError,
+    ValueError,
+    MemoryError,
+    torch.OutOfMemoryError,
+    pyvips.Error,
+)
 """What one photograph may fail with while the others go on."""
 
 
@@ -158,6 +175,9 @@ class PhotoRun:
             writing: _Step[Outcome] | None = None
             for index, job in enumerate(waiting):
                 try:
+                    if reading is None and (streamed := self._stream(job)):
+                        yield streamed
+                        continue
                     if reading is None:
                         photo, needed = self._open(job)
                         if writing and needed + writing.memory > self._room:
@@ -190,11 +210,48 @@ class PhotoRun:
         """Bytes for photographs, when they share main memory with the network."""
         return self._spare - (_NETWORK_MEMORY if self.on_cpu else 0)
 
+    def _stream(self, job: PhotoJob) -> Outcome | None:
+        """Enhance a photograph by rows, where that can be; else None.
+
+        Raises:
+            Whatever is in `FAILURES`.
+        """
+        side = self.enhancer.light_map_side
+        if side is None:
+            return None
+        photo = open_photo(job.source, self.max_pixels)
+        channels = photo.header.channels
+        transparent = photo.header.alpha and not check_can_hold(job.target, None).alpha
+        if not can_stream(photo) or not self.enhancer.sees_less(*photo.size) or transparent:
+            return None
+        _tell(photo)
+        reduced = upright_stream(photo, photo.shrink_for(side))
+        small, lines = self.enhancer.see(
+            reduced.extract_band(0, n=channels), photo.colour, self._on_device
+        )
+        lit = blend_light_map(lines.whole(small), self.strength)
+        meter = FailureMeter()
+        meter.add(small, apply_light_map(small, lit))
+        metadata = photo.read_metadata()
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        if job.light_map:
+            scaled = light_map_image(upright_stream(photo), channels, lines) * LIGHT_MAP_OF_ONE
+            write_image(job.light_map, scaled.rint().cast("ushort"), Metadata())
+        if job.compare:
+            shown = upright_stream(photo, photo.shrink_for(_COMPARED_SIDE))
+            before = see_small(shown.extract_band(0, n=channels), _COMPARED_SIDE)
+            after = pixels_of(enhanced_image(image_of(before), channels, lines, self.strength))
+            write_photo(job.compare, _side_by_side(before, after))
+        enhanced = enhanced_image(upright_stream(photo), channels, lines, self.strength)
+        write_image(job.target, enhanced, metadata, photo.header.lossless)
+        height, width = photo.size
+        return Outcome(job, "done", "", height * width, meter.signs(), photo.notes)
+
     def _open(self, job: PhotoJob) -> tuple[Photo, int]:
         """Read a photograph's header, and tell the memory that the rest will take."""
         photo = open_photo(job.source, self.max_pixels)
         needed = memory_of_photo(photo, job)
-        least = _LEAST_NETWORK_MEMORY + self.enhancer.set_aside if self.on_cpu else 0
+        least = _LEAST_NETWORK_MEMORY if self.on_cpu else 0
         if needed + least > self._spare:
             raise ValueError(
                 f"{job.source} takes about {(needed + least) / 1e6:.0f} MB, but "
@@ -245,9 +302,13 @@ def memory_of_photo(photo: Photo, job: PhotoJob) -> int:
     return held + _ROWS_HELD * header.width * per_pixel
 
 
-def _load(photo: Photo, job: PhotoJob) -> LoadedPhoto:
+def _tell(photo: Photo) -> None:
     for note in photo.notes:
         _LOGGER.warning("%s %s", photo.path, note)
+
+
+def _load(photo: Photo, job: PhotoJob) -> LoadedPhoto:
+    _tell(photo)
     loaded = photo.load()
     check_can_hold(job.target, loaded.alpha)  # before minutes are spent on it
     return loaded
@@ -289,4 +350,6 @@ def _side_by_side(*pictures: np.ndarray) -> np.ndarray:
 def _told(error: BaseException) -> str:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return f"out of memory ({str(error).splitlines()[0] if str(error) else 'main memory'})"
+    if isinstance(error, pyvips.Error):
+        return f"damaged or cut short: {reason(error)}"
     return error.reason if isinstance(error, UnreadablePhotoError) else str(error)

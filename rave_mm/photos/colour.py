@@ -154,15 +154,18 @@ def pixels_of(image: pyvips.Image) -> NDArray:
     return pixels
 
 
-def image_of(values: NDArray[np.uint8 | np.uint16]) -> pyvips.Image:
+def image_of(values: NDArray[np.uint8 | np.uint16 | np.float32]) -> pyvips.Image:
     """An array (H, W, C) as a libvips image: gray, gray and alpha, RGB or RGBA."""
     height, width, channels = values.shape
-    deep = values.dtype == np.uint16
-    name = ("b-w", "grey16") if channels < 3 else ("srgb", "rgb16")
+    kind, gray, colour = {
+        "uint8": ("uchar", "b-w", "srgb"),
+        "uint16": ("ushort", "grey16", "rgb16"),
+        "float32": ("float", "multiband", "multiband"),
+    }[values.dtype.name]
     image = pyvips.Image.new_from_memory(
-        np.ascontiguousarray(values).data, width, height, channels, "ushort" if deep else "uchar"
+        np.ascontiguousarray(values).data, width, height, channels, kind
     )
-    return image.copy(interpretation=name[deep])
+    return image.copy(interpretation=gray if channels < 3 else colour)
 
 
 def _encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:

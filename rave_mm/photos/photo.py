@@ -131,8 +131,7 @@ class Photo:
         header = self.header
         shrink = 1
         if at_least is not None and header.shrinks:
-            fits = (by for by in _SHRINKS if min(self.size) // by >= at_least)
-            shrink = next(fits, 1)
+            shrink = next((by for by in _SHRINKS if min(self.size) // by >= at_least), 1)
         try:
             stored = pixels_of(self.stream(shrink))
         except pyvips.Error as error:
@@ -144,6 +143,12 @@ class Photo:
             values = self._from_cmyk(values)
         alpha = np.ascontiguousarray(stored[..., -1]) if header.alpha else None
         return np.ascontiguousarray(values), alpha
+
+    def shrink_for(self, long_side: int) -> int:
+        """By how much to shrink :attr:`stream` so that the long side keeps so many pixels."""
+        if not self.header.shrinks:
+            return 1
+        return next((by for by in _SHRINKS if max(self.size) // by >= long_side), 1)
 
     def load(self) -> LoadedPhoto:
         """Read everything.

@@ -8,7 +8,7 @@ import pyvips
 from PIL import Image
 from pyvips.enums import ForeignKeep
 
-from rave_mm.photos.colour import image_of
+from rave_mm.photos.colour import image_of, pixels_of
 from rave_mm.photos.errors import reason
 from rave_mm.photos.formats import (
     AVIF,
@@ -30,6 +30,12 @@ from rave_mm.runtime.whole_files import replacing
 
 _ALL_BUT_EXIF = ForeignKeep.ALL & ~ForeignKeep.EXIF
 _NO_DPI = (72, 72)  # what JPEG and PNG files say that have no resolution
+_INTERPRETATIONS = {
+    (True, "uchar"): "b-w",
+    (True, "ushort"): "grey16",
+    (False, "uchar"): "srgb",
+    (False, "ushort"): "rgb16",
+}
 _LARGEST_TIFF = 4 * 10**9
 _QUALITY = 95
 # AVIF spends its bits better: this is beyond JPEG at 95.
@@ -62,20 +68,45 @@ def write_photo(path: Path | str, values: Values, like: LoadedPhoto | None = Non
         )
     if values.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"cannot write {path}: got {values.dtype}, expected uint8 or uint16")
-    pixels = values
+    image = image_of(values)
     if like.alpha is not None and kind.alpha:
-        pixels = np.concatenate([values, like.alpha[..., None]], axis=2)
-    if pixels.dtype == np.uint16 and not kind.deep:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = image.bandjoin(image_of(like.alpha[..., None]))
+    write_image(path, image, like.metadata, like.lossless)
+
+
+def write_image(
+    path: Path, image: pyvips.Image, metadata: Metadata, lossless: bool = False
+) -> None:
+    """Write libvips' image as :func:`write_photo` writes an array; it is computed meanwhile.
+
+    Args:
+        path: Where to.
+        image: Gray, gray and alpha, RGB or RGBA, of 8 or 16 bits. What it says of itself beside its
+            pixels is not written.
+        metadata: What else the file gets.
+        lossless: Whether WebP stores the pixels as they are.
+
+    Raises:
+        ValueError: An extension that is not written.
+        OSError: It cannot be written, or computed.
+    """
+    kind = check_can_hold(path, None)
+    if image.format == "ushort" and not kind.deep:
+        # Rounded, where libvips would drop the lower bits.
+        image = (image / 257).rint().cast("uchar")
+    image = image.copy(interpretation=_INTERPRETATIONS[image.bands < 3, image.format])
+    for name in image.get_fields():
+        if name.endswith("-data") or name.startswith(("exif-", "png-comment-")):
+            image.remove(name)
     with replacing(path) as unfinished:
-        if kind in (BMP, HEIC):
-            _write_with_pillow(unfinished, kind, pixels, like.metadata)
-            return
         try:
-            _write_with_libvips(unfinished, kind, pixels, like)
+            if kind in (BMP, HEIC):
+                _write_with_pillow(unfinished, kind, pixels_of(image), metadata)
+                return
+            _write_with_libvips(unfinished, kind, image, metadata, lossless)
         except pyvips.Error as error:
             raise OSError(f"cannot write {path}: {reason(error)}") from error
-        add_metadata(unfinished, kind, like.metadata)
+        add_metadata(unfinished, kind, metadata)
 
 
 def check_can_hold(path: Path, alpha: Values | None) -> Format:
@@ -102,8 +133,9 @@ def check_can_hold(path: Path, alpha: Values | None) -> Format:
     return kind
 
 
-def _write_with_libvips(path: Path, kind: Format, pixels: Values, like: LoadedPhoto) -> None:
-    image, metadata = image_of(pixels), like.metadata
+def _write_with_libvips(
+    path: Path, kind: Format, image: pyvips.Image, metadata: Metadata, lossless: bool
+) -> None:
     across, down = metadata.dpi or _NO_DPI
     image = image.copy(xres=across / 25.4, yres=down / 25.4)
     blobs = {"icc-profile": metadata.icc_profile}
@@ -125,11 +157,12 @@ def _write_with_libvips(path: Path, kind: Format, pixels: Values, like: LoadedPh
         # The filter that photographs become small with, without trying all of them.
         image.pngsave(target, compression=4, filter="paeth", keep=_ALL_BUT_EXIF)
     elif kind is TIFF:
-        image.tiffsave(target, bigtiff=pixels.nbytes > _LARGEST_TIFF, keep=_ALL_BUT_EXIF)
+        size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
+        image.tiffsave(target, bigtiff=size > _LARGEST_TIFF, keep=_ALL_BUT_EXIF)
     elif kind is WEBP:
-        image.webpsave(target, Q=_QUALITY, lossless=like.lossless, exact=True, keep=_ALL_BUT_EXIF)
+        image.webpsave(target, Q=_QUALITY, lossless=lossless, exact=True, keep=_ALL_BUT_EXIF)
     else:
-        bits = 12 if pixels.dtype == np.uint16 else 8
+        bits = 12 if image.format == "ushort" else 8
         image.heifsave(target, compression="av1", Q=_AVIF_QUALITY, bitdepth=bits)
 
 

@@ -9,7 +9,6 @@ import torch
 import rave_mm
 from rave_mm.inference import PhotoEnhancer
 from rave_mm.inference.arithmetic import Precision, arithmetic, check_precision, choose_device
-from rave_mm.inference.fast_light_map import FAST_SIDE
 from rave_mm.inference.weights import load_network
 
 CPU = torch.device("cpu")
@@ -32,14 +31,16 @@ def photo(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("size", "fast"),
-    [((40, 45), False), ((90, 130), False), ((20, 2 * FAST_SIDE), True)],
-    ids=["one tile", "tiles", "fast"],
+    ("size", "side"),
+    [((40, 45), None), ((90, 130), None), ((90, 130), 60)],
+    ids=["one tile", "tiles", "a small view"],
 )
-def test_bfloat16_is_near(checkpoint: Path, size: tuple[int, int], fast: bool) -> None:
+def test_bfloat16_is_near(checkpoint: Path, size: tuple[int, int], side: int | None) -> None:
     """Of 255 steps, three at most: bfloat16 has 8 bits, and the light map is rounded to them."""
     single, half = (
-        PhotoEnhancer(checkpoint, device="cpu", precision=precision, fast=fast, max_memory=10**8)
+        PhotoEnhancer(
+            checkpoint, device="cpu", precision=precision, light_map_side=side, max_memory=10**8
+        )
         for precision in ("float32", "bfloat16")
     )
     wanted, found = (enhancer.enhance(photo(*size)).astype(int) for enhancer in (single, half))

@@ -34,14 +34,14 @@ def test_ten_thousand_pixels(
     options = ("--device", "cpu", "--work-dir", tmp_path / "out", "--max-memory", "100MB")
     run(tool, monkeypatch, *arguments, *options)
     told = capsys.readouterr()
-    for way in ("published", "exact", "fast"):
+    for way in ("published", "exact", "small"):
         assert f"0.01        {way}" in told.out
     assert "3/3" in told.err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["enhancing.json"]
     found = json.loads((tmp_path / "out/enhancing.json").read_text())
-    published, exact, fast = found["rows"]
+    published, exact, small = found["rows"]
     assert published["size"] == [100, 100] and "ratio" not in published
-    for row in (exact, fast):
+    for row in (exact, small):
         assert row["ratio"] == pytest.approx(published["seconds"] / row["seconds"])
         assert row["largest"] <= 1 and row["compared_with"] == "published"
         assert 10**8 < row["peak_memory"] < 10**10
@@ -53,14 +53,14 @@ def test_ways_without_a_figure_are_told(
     rows = [
         {"megapixels": 100.0, "way": "published", "note": "would take about 190.0 GB"},
         {"megapixels": 100.0, "way": "exact", "note": "", "seconds": 8.0, "peak_memory": 10**9},
-        {"megapixels": 100.0, "way": "fast", "note": "", "seconds": 2.0, "peak_memory": 10**9},
+        {"megapixels": 100.0, "way": "small", "note": "", "seconds": 2.0, "peak_memory": 10**9},
     ]
     monkeypatch.setattr(tool, "difference", lambda one, other: {"largest": 9, "psnr": 40.0})
     tool.compare(rows, tmp_path)
     lines = tool.table(rows).splitlines()
     assert lines[1].endswith("would take about 190.0 GB")
     assert lines[2].split() == ["100", "exact", "8.00", "1000"]
-    assert lines[3].split()[:7] == ["100", "fast", "2.00", "4.00", "1000", "9", "40.0"]
+    assert lines[3].split()[:7] == ["100", "small", "2.00", "4.00", "1000", "9", "40.0"]
     assert lines[3].endswith("compared with exact")
 
 

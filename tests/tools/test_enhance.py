@@ -122,35 +122,72 @@ def test_options(
     assert not job.done
 
 
-def test_fast(
+def test_a_small_view(
     tool: ModuleType, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small photos as ever; large ones near that, with all that goes with them."""
-    (tmp_path / "photos").mkdir()
-    wide = np.sort(dark(16, 1600, np.uint16), axis=1)
-    write_photo(tmp_path / "photos/wide.png", wide)
-    clear = Image.fromarray(np.sort(dark(1600, 16), axis=0))
+    """Photos no larger than it as ever; others near that, by rows, with all that goes with them."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    wide = np.sort(dark(60, 300, np.uint16), axis=1)
+    write_photo(photos / "wide.png", wide)
+    turned = Image.Exif()
+    turned[0x0112], turned[0x010F] = 6, "Maker"
+    Image.fromarray(np.sort(dark(200, 90), axis=0)).save(
+        photos / "turned.jpg", quality=95, exif=turned
+    )
+    clear = Image.fromarray(np.sort(dark(160, 40), axis=0))
     clear.putalpha(128)
-    clear.save(tmp_path / "photos/clear.png")
-    write_photo(tmp_path / "photos/small.png", dark())
-    arguments = (tmp_path / "photos", "--checkpoint", checkpoint, "--device", "cpu", "--out")
-    options = ("--strength", 0.5, "--save-light-map")
+    clear.save(photos / "clear.png")
+    Image.fromarray(np.sort(dark(160, 40), axis=0)[..., 0]).save(photos / "gray.png")
+    write_photo(photos / "small.png", dark())
+    arguments = (photos, "--checkpoint", checkpoint, "--device", "cpu", "--out")
+    options = ("--strength", 0.5, "--save-light-map", "--compare")
     assert not run(tool, monkeypatch, *arguments, tmp_path / "exact", *options)
-    assert not run(tool, monkeypatch, *arguments, tmp_path / "fast", *options, "--fast")
-    for name in ("small.png", "wide.png", "clear.png", "wide.png.light_map.png"):
-        exact, found = (read_photo(tmp_path / way / name) for way in ("exact", "fast"))
-        dtype = exact.dtype
-        assert found.dtype == dtype
-        top = np.iinfo(dtype).max
+    small = ("--light-map-side", 80)
+    assert not run(tool, monkeypatch, *arguments, tmp_path / "small", *options, *small)
+    names = ("small.png", "wide.png", "clear.png", "gray.png", "turned.jpg")
+    for name in (*names, "wide.png.light_map.png", "turned.jpg.light_map.png"):
+        exact, found = (read_photo(tmp_path / way / name) for way in ("exact", "small"))
+        assert found.dtype == exact.dtype and found.shape == exact.shape
+        top = np.iinfo(exact.dtype).max
         difference = np.abs(found / top - exact / top)
         assert difference.mean() < 0.01
         if name == "small.png":
             assert difference.max() == 0
-        elif dtype == np.uint16:  # 8 bits may hide how near it is
+        elif exact.dtype == np.uint16:  # 8 bits may hide how near it is
             assert difference.max() > 0
-    with Image.open(tmp_path / "fast/clear.png") as image:
+    for name in names:
+        with Image.open(tmp_path / "small" / f"{name}.compare.jpg") as image:
+            height, width = read_photo(photos / name).shape[:2]
+            assert image.size == (2 * width, height)
+    with Image.open(tmp_path / "small/clear.png") as image:
         assert image.mode == "RGBA"
         assert np.unique(np.array(image)[..., 3]).tolist() == [128]
+    with Image.open(tmp_path / "small/gray.png") as image:
+        assert image.mode == "L"
+    with Image.open(tmp_path / "small/turned.jpg") as image:
+        assert image.getexif()[0x0112] == 1 and image.getexif()[0x010F] == "Maker"
+
+
+def test_failures_by_rows_leave_nothing_behind(
+    tool: ModuleType,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.jpg"):
+        write_photo(tmp_path / "in" / name, dark(200, 300))
+        data = (tmp_path / "in" / name).read_bytes()
+        (tmp_path / "in" / name).write_bytes(data[: len(data) * 9 // 10])
+    out = tmp_path / "out"
+    arguments = (tmp_path / "in", "--out", out, "--checkpoint", checkpoint, "--device", "cpu")
+    assert run(tool, monkeypatch, *arguments, "--light-map-side", 64) == 1
+    told = capsys.readouterr().out
+    assert "0 done, 0 skipped, 2 failed" in told
+    assert f"failed: {tmp_path / 'in/a.png'}: damaged or cut short" in told
+    assert [path.name for path in out.iterdir()] == ["enhance.csv"]
 
 
 def test_failures_do_not_stop_the_others(
@@ -223,6 +260,7 @@ def test_refused_before_anything_is_done(
         ((photos, *common, out, "--strength", -1), "got strength=-1"),
         ((photos, *common, out, "--device", "tpu"), "expected auto, cpu or cuda"),
         ((photos, *common, out, "--device", "cpu", "--precision", "float16"), "float16 on a CPU"),
+        ((photos, *common, out, "--light-map-side", 0), "got light_map_side=0; expected 1 pixel"),
         ((photos, *common, out, "--max-memory", "10MB", "--device", "cpu"), "expected more than"),
         ((photos, "--out", out, "--checkpoint", tmp_path / "no.pth"), "no checkpoint"),
     ):

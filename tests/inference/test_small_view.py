@@ -1,0 +1,227 @@
+"""The light map from a small view: near the exact one, with all edges, for any size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+import rave_mm
+from rave_mm.inference import PhotoEnhancer
+from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
+from rave_mm.inference.small_view import LightLines, brightness_of, fit_lines, see_small
+from rave_mm.inference.streaming import enhanced_image, light_map_image
+from rave_mm.inference.tiling import Window
+from rave_mm.inference.weights import load_network
+from rave_mm.photos.colour import SRGB, image_of, pixels_of
+from rave_mm.photos.writing import write_photo
+
+
+def pointwise(photo: Tensor) -> Tensor:
+    """A light map of 0.2 plus half the brightness, pixel by pixel."""
+    return 0.2 + brightness_of(photo) / 2
+
+
+def reduced(photo: Tensor, by: int) -> Tensor:
+    return F.avg_pool2d(photo, by)
+
+
+def noise(*size: int) -> np.ndarray:
+    return np.random.default_rng(0).random((*size, 3), dtype=np.float32)
+
+
+def test_a_line_is_found_where_there_is_one() -> None:
+    photo = torch.rand(1, 3, 20, 30)
+    lines = fit_lines(pointwise(photo), brightness_of(photo))
+    torch.testing.assert_close(lines.slopes, torch.full((1, 1, 20, 30), 0.5), rtol=0.01, atol=0)
+    torch.testing.assert_close(lines.whole(photo), pointwise(photo), rtol=0, atol=2e-3)
+
+
+def test_the_filter_is_that_of_the_paper() -> None:
+    """Equations 5 to 8 of the guided filter, box by box, with a loop over pixels."""
+    random = torch.Generator().manual_seed(0)
+    guide, light_map = (torch.rand(1, 1, 9, 11, generator=random) for _ in range(2))
+    lines = fit_lines(light_map, guide)
+
+    def box(values: Tensor, row: int, column: int) -> Tensor:
+        return values[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+
+    slopes, offsets = torch.zeros(9, 11), torch.zeros(9, 11)
+    for row in range(9):
+        for column in range(11):
+            g, m = (box(values[0, 0], row, column) for values in (guide, light_map))
+            covariance = ((g - g.mean()) * (m - m.mean())).mean()
+            slopes[row, column] = covariance / (g.var(unbiased=False) + 1e-4)
+            offsets[row, column] = m.mean() - slopes[row, column] * g.mean()
+    for row in range(9):
+        for column in range(11):
+            for found, values in ((lines.slopes, slopes), (lines.offsets, offsets)):
+                wanted = box(values, row, column).mean()
+                torch.testing.assert_close(found[0, 0, row, column], wanted, rtol=0, atol=1e-4)
+
+
+def test_edges_are_those_of_the_photograph() -> None:
+    """Enlarged plainly, the light map would be blurred over the eight pixels of a small one."""
+    photo = torch.full((1, 3, 160, 240), 0.05)
+    photo[..., 101:] = 0.9
+    photo[..., 77:, :] += 0.05
+    exact, small = pointwise(photo), reduced(photo, 8)
+    plain = F.interpolate(pointwise(small), photo.shape[2:], mode="bilinear")
+    assert (plain - exact).abs().max() > 0.2
+    found = fit_lines(pointwise(small), brightness_of(small)).whole(photo)
+    assert (found - exact).abs().max() < 0.1
+    assert (found - exact).abs().mean() < (plain - exact).abs().mean() / 4
+    across, wanted = found[0, 0, 40], exact[0, 0, 40]
+    assert (across[101] - across[100]) / (wanted[101] - wanted[100]) > 0.8
+
+
+def test_windows_leave_no_seam() -> None:
+    photo = torch.rand(1, 3, 90, 130)
+    small = reduced(photo, 4)
+    lines = fit_lines(pointwise(small).sqrt(), brightness_of(small))
+    whole = lines.whole(photo)
+    for window in (Window(0, 90, 0, 130), Window(3, 50, 70, 130), Window(89, 90, 0, 1)):
+        part = brightness_of(photo)[(..., *window.slices)]
+        found = lines.at(part, window, 90, 130)
+        torch.testing.assert_close(found, whole[(..., *window.slices)], rtol=0, atol=1e-5)
+
+
+def test_lines_are_enlarged_bilinearly() -> None:
+    values = torch.rand(1, 1, 5, 7)
+    lines = LightLines(torch.zeros_like(values), values, 0, 1)
+    found = lines.at(torch.zeros(1, 1, 33, 40), Window(0, 33, 0, 40), 33, 40)
+    wanted = F.interpolate(values, (33, 40), mode="bilinear")
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(90, 131), (1, 1), (1, 200), (300, 20)])
+def test_libvips_computes_the_same(size: tuple[int, int]) -> None:
+    photo = torch.from_numpy(noise(*size)).permute(2, 0, 1)[None]
+    small = F.adaptive_avg_pool2d(photo, (max(1, size[0] // 7), max(1, size[1] // 7)))
+    lines = fit_lines(pointwise(small).sqrt(), brightness_of(small))
+    deep = np.round(noise(*size) * 65535).astype(np.uint16)
+    found = pixels_of(light_map_image(image_of(deep), 3, lines))
+    np.testing.assert_allclose(found[..., 0], lines.whole(photo)[0, 0], atol=2e-3)
+    bright = pixels_of(enhanced_image(image_of(deep), 3, lines))
+    wanted = np.clip(deep / found, 0, 65535)
+    assert bright.dtype == np.uint16
+    np.testing.assert_allclose(bright, wanted, atol=1)
+
+
+@pytest.mark.parametrize("strength", [0, 0.3, 1, 2.5])
+def test_strength_by_rows_is_that_of_arrays(strength: float, enhancer: PhotoEnhancer) -> None:
+    quick = PhotoEnhancer(device="cpu", light_map_side=40)
+    quick.network = enhancer.network
+    pixels = (noise(60, 100) * 150).astype(np.uint8)
+    lines = quick.lines(image_of(pixels), colour=SRGB)
+    by_rows = pixels_of(enhanced_image(image_of(pixels), 3, lines, strength))
+    wanted = quick.enhance(pixels, strength)
+    # libvips places what it enlarges to a 64th of a pixel; noise is the worst of photographs.
+    difference = np.abs(by_rows.astype(int) - wanted)
+    assert difference.mean() < 0.15 and np.quantile(difference, 0.99) <= 2
+    if strength == 0:
+        np.testing.assert_array_equal(by_rows, pixels)
+
+
+def test_a_light_map_of_zero() -> None:
+    lines = LightLines(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), 0, 0)
+    pixels = np.array([[[0, 1, 255]]], np.uint8)
+    found = pixels_of(enhanced_image(image_of(pixels), 3, lines))
+    assert found.tolist() == [[[0, 255, 255]]]
+
+
+def test_never_beyond_what_the_network_gave() -> None:
+    """A speck that the network does not see is brighter than all that the line was fit to."""
+    photo = torch.rand(1, 3, 64, 64) * 0.1
+    small = reduced(photo, 4)
+    photo[..., 30, 31] = 1
+    lines = fit_lines(pointwise(small), brightness_of(small))
+    found = lines.whole(photo)
+    lowest, highest = pointwise(small).aminmax()
+    assert lowest <= found.min() and found.max() <= highest
+
+
+@pytest.mark.parametrize(
+    ("size", "small"), [((300, 200), (60, 40)), ((20, 4000), (1, 60)), ((50, 60), (50, 60))]
+)
+def test_the_small_view(size: tuple[int, int], small: tuple[int, int]) -> None:
+    pixels = np.full((*size, 3), 90, np.uint8)
+    assert see_small(image_of(pixels), 60).shape == (*small, 3)
+    assert (see_small(image_of(pixels), 60) == 90).all()
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect"])
+def test_a_smooth_photograph_is_nearly_exact(mode: str, reference: Path) -> None:
+    """Zeros around it make a frame some pixels wide, which is wider where pixels are larger."""
+    network = load_network(reference / "rave_unpaired.pth", mode)
+    quick = PhotoEnhancer(reference / "rave_unpaired.pth", device="cpu", light_map_side=160)
+    quick.network = network
+    ramp = torch.linspace(0.1, 0.4, 240)[:, None] + torch.linspace(0, 0.3, 320)
+    photo = ramp.expand(1, 3, -1, -1).contiguous()
+    with torch.no_grad():
+        exact = network(photo)
+    image = image_of(np.ascontiguousarray(photo[0].permute(1, 2, 0).numpy()))
+    found = quick.lines(image, colour=SRGB).whole(photo)
+    inside = (..., slice(40, -40), slice(40, -40))
+    torch.testing.assert_close(found[inside], exact[inside], rtol=0.02, atol=0)
+    if mode == "reflect":
+        torch.testing.assert_close(found, exact, rtol=0.1, atol=0)
+
+
+def long_photo(dtype: type = np.uint8) -> np.ndarray:
+    """Longer than the view, in two halves, dark and bright."""
+    photo = np.zeros((24, 300, 3), dtype)
+    photo[:, :80], photo[:, 80:] = np.iinfo(dtype).max // 20, np.iinfo(dtype).max // 4
+    return photo
+
+
+def test_photographs_no_larger_than_the_view_are_exact(checkpoint: Path) -> None:
+    exact = PhotoEnhancer(checkpoint, device="cpu")
+    quick = PhotoEnhancer(checkpoint, device="cpu", light_map_side=71)
+    photo = (noise(40, 71) * 99).astype(np.uint8)
+    np.testing.assert_array_equal(quick.enhance(photo), exact.enhance(photo))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_large_photographs_are_near(checkpoint: Path, dtype: type) -> None:
+    photo = long_photo(dtype)
+    exact, quick = (
+        PhotoEnhancer(checkpoint, device="cpu", light_map_side=side) for side in (None, 150)
+    )
+    wanted, light_map = exact.enhance(photo), np.empty(photo.shape[:2], np.uint16)
+    found = quick.enhance_pixels(photo, light_map=light_map)
+    top = np.iinfo(dtype).max
+    assert found.dtype == dtype
+    assert 0 < np.abs(found / top - wanted / top).mean() < 0.01
+    divided = np.clip(photo / (light_map[..., None] / LIGHT_MAP_OF_ONE), 0, top)
+    np.testing.assert_allclose(found, divided, atol=3 if top > 255 else 1)
+    np.testing.assert_array_equal(quick.enhance(photo, 0), photo)
+    half = quick.enhance(photo, 0.5)
+    assert photo.mean() < half.mean() < found.mean()
+
+
+def test_all_kinds_of_photographs(checkpoint: Path, tmp_path: Path) -> None:
+    quick = PhotoEnhancer(checkpoint, device="cpu", light_map_side=100)
+    photo = long_photo()
+    wanted = quick.enhance(photo)
+    found = rave_mm.enhance(photo, checkpoint=checkpoint, device="cpu", light_map_side=100)
+    np.testing.assert_array_equal(found, wanted)
+    tensor = torch.from_numpy(photo).permute(2, 0, 1) / 255
+    np.testing.assert_allclose(
+        quick.enhance(tensor).permute(1, 2, 0).numpy() * 255, wanted, atol=1.51
+    )
+    alpha = np.arange(photo.shape[1], dtype=np.uint8)[None].repeat(len(photo), 0)[..., None]
+    image = Image.fromarray(np.concatenate([photo, alpha], 2))
+    np.testing.assert_array_equal(
+        np.array(quick.enhance(image)), np.concatenate([wanted, alpha], 2)
+    )
+    write_photo(tmp_path / "photo.png", photo)
+    np.testing.assert_array_equal(quick.enhance(tmp_path / "photo.png"), wanted)
+
+
+def test_a_view_of_nothing_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(ValueError, match="got light_map_side=0; expected 1 pixel or more"):
+        PhotoEnhancer(checkpoint, device="cpu", light_map_side=0)
