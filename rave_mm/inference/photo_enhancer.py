@@ -202,7 +202,9 @@ class PhotoEnhancer:
 
         result = np.empty(pixels.shape, pixels.dtype)
         size = (pixels.shape[0], pixels.shape[1])
-        lines = self.lines(image_of(pixels), space, max_memory) if self.sees_less(*size) else None
+        lines = None
+        if self.sees_less(*size):
+            _, lines = self.see(image_of(pixels), space, max_memory)
         top = full_scale(pixels.dtype)
         with arithmetic(self.device, self.precision):
             for window, photo, lit in self._tiles(seen, size, max_memory, lines):
@@ -258,7 +260,7 @@ class PhotoEnhancer:
             lines = None
             if self.sees_less(*batch.shape[2:]):
                 pixels = batch[index].permute(1, 2, 0).float().cpu().numpy()
-                lines = self.lines(image_of(pixels), SRGB)
+                _, lines = self.see(image_of(pixels), SRGB)
 
             def read(window: Window, photo: Tensor = batch[index : index + 1]) -> Tensor:
                 return photo[(..., *window.slices)].to(self.device, torch.float32)
@@ -274,10 +276,10 @@ class PhotoEnhancer:
         """Whether the network looks at a photograph of this size reduced."""
         return self.light_map_side is not None and max(height, width) > self.light_map_side
 
-    def lines(
+    def see(
         self, image: pyvips.Image, colour: ColourSpace, max_memory: int | None = None
-    ) -> LightLines:
-        """The light map of a photograph from a small view of it, to be applied to all of it.
+    ) -> tuple[Tensor, LightLines]:
+        """Look at a small view of a photograph.
 
         Args:
             image: The photograph or a reduced one, upright, without alpha. It is read once, from
@@ -285,15 +287,12 @@ class PhotoEnhancer:
             colour: What its values mean.
             max_memory: As for :meth:`enhance_pixels`.
 
+        Returns:
+            The view (1, 3, h, w), sRGB in [0, 1], and the light map, to be applied to any size.
+
         Raises:
             ValueError: The enhancer has no `light_map_side`.
         """
-        return self.see(image, colour, max_memory)[1]
-
-    def see(
-        self, image: pyvips.Image, colour: ColourSpace, max_memory: int | None = None
-    ) -> tuple[Tensor, LightLines]:
-        """As :meth:`lines`; also the small view, (1, 3, h, w), sRGB in [0, 1]."""
         if self.light_map_side is None:
             raise ValueError("got an enhancer without light_map_side; expected one with")
         seen = colour.to_srgb(see_small(image, self.light_map_side)).clip(0, 1)

@@ -6,30 +6,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import cv2
 import numpy as np
 import pyvips
 import torch
 
-from rave_mm.functional import apply_light_map
+from rave_mm.inference.compared import side_by_side
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
-from rave_mm.inference.light_map_strength import blend_light_map, check_strength
-from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE, PhotoEnhancer
+from rave_mm.inference.light_map_strength import check_strength
+from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.photo_jobs import PhotoJob
-from rave_mm.inference.small_view import see_small
-from rave_mm.inference.streaming import (
-    can_stream,
-    enhanced_image,
-    light_map_image,
-    upright_stream,
-)
-from rave_mm.photos.colour import image_of, pixels_of
+from rave_mm.inference.streaming import can_stream, enhance_by_rows
 from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import BMP, JPEG, PNG, TIFF, format_of_name
 from rave_mm.photos.metadata import Metadata
 from rave_mm.photos.photo import LoadedPhoto, Photo
 from rave_mm.photos.reading import MAX_PIXELS, open_photo
-from rave_mm.photos.writing import check_can_hold, write_image, write_photo
+from rave_mm.photos.writing import check_can_hold, write_photo
 from rave_mm.runtime.memory import (
     free_memory,
     give_back_freed_memory,
@@ -40,7 +32,6 @@ from rave_mm.runtime.memory import (
 _NETWORK_MEMORY = 250 * 10**6
 _LEAST_NETWORK_MEMORY = 20 * 10**6
 _MOST_MEMORY = 8 * 10**9
-_COMPARED_SIDE = 1024
 # What libvips holds of a photograph while it reads or writes.
 _ROWS_HELD = 500
 
@@ -175,8 +166,8 @@ class PhotoRun:
             writing: _Step[Outcome] | None = None
             for index, job in enumerate(waiting):
                 try:
-                    if reading is None and (streamed := self._stream(job)):
-                        yield streamed
+                    if reading is None and (outcome := self._by_rows(job)):
+                        yield outcome
                         continue
                     if reading is None:
                         photo, needed = self._open(job)
@@ -210,42 +201,22 @@ class PhotoRun:
         """Bytes for photographs, when they share main memory with the network."""
         return self._spare - (_NETWORK_MEMORY if self.on_cpu else 0)
 
-    def _stream(self, job: PhotoJob) -> Outcome | None:
+    def _by_rows(self, job: PhotoJob) -> Outcome | None:
         """Enhance a photograph by rows, where that can be; else None.
 
         Raises:
             Whatever is in `FAILURES`.
         """
-        side = self.enhancer.light_map_side
-        if side is None:
+        if self.enhancer.light_map_side is None:
             return None
         photo = open_photo(job.source, self.max_pixels)
-        channels = photo.header.channels
-        transparent = photo.header.alpha and not check_can_hold(job.target, None).alpha
-        if not can_stream(photo) or not self.enhancer.sees_less(*photo.size) or transparent:
+        loses_alpha = photo.header.alpha and not check_can_hold(job.target, None).alpha
+        if loses_alpha or not (can_stream(photo) and self.enhancer.sees_less(*photo.size)):
             return None
         _tell(photo)
-        reduced = upright_stream(photo, photo.shrink_for(side))
-        small, lines = self.enhancer.see(
-            reduced.extract_band(0, n=channels), photo.colour, self._on_device
-        )
-        lit = blend_light_map(lines.whole(small), self.strength)
-        meter = FailureMeter()
-        meter.add(small, apply_light_map(small, lit))
-        metadata = photo.read_metadata()
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        if job.light_map:
-            scaled = light_map_image(upright_stream(photo), channels, lines) * LIGHT_MAP_OF_ONE
-            write_image(job.light_map, scaled.rint().cast("ushort"), Metadata())
-        if job.compare:
-            shown = upright_stream(photo, photo.shrink_for(_COMPARED_SIDE))
-            before = see_small(shown.extract_band(0, n=channels), _COMPARED_SIDE)
-            after = pixels_of(enhanced_image(image_of(before), channels, lines, self.strength))
-            write_photo(job.compare, _side_by_side(before, after))
-        enhanced = enhanced_image(upright_stream(photo), channels, lines, self.strength)
-        write_image(job.target, enhanced, metadata, photo.header.lossless)
+        signs = enhance_by_rows(photo, job, self.enhancer, self.strength)
         height, width = photo.size
-        return Outcome(job, "done", "", height * width, meter.signs(), photo.notes)
+        return Outcome(job, "done", "", height * width, signs, photo.notes)
 
     def _open(self, job: PhotoJob) -> tuple[Photo, int]:
         """Read a photograph's header, and tell the memory that the rest will take."""
@@ -321,7 +292,7 @@ def _write(job: PhotoJob, photo: LoadedPhoto, result: _Result, notes: tuple[str,
             write_photo(job.light_map, result.light_map[..., None])
         if job.compare:
             profile = Metadata(icc_profile=photo.colour.icc_profile)
-            pictures = _side_by_side(photo.values, result.pixels)
+            pictures = side_by_side(photo.values, result.pixels)
             like = LoadedPhoto(pictures, metadata=profile)
             write_photo(job.compare, pictures, like)
         # Last, so that where the result is, everything is.
@@ -330,21 +301,6 @@ def _write(job: PhotoJob, photo: LoadedPhoto, result: _Result, notes: tuple[str,
         return Outcome(job, "failed", _told(error))
     height, width = photo.values.shape[:2]
     return Outcome(job, "done", pixels=height * width, signs=result.signs, notes=notes)
-
-
-def _side_by_side(*pictures: np.ndarray) -> np.ndarray:
-    """Pictures of one size beside each other, reduced, as uint8 (h, w, C)."""
-    small = []
-    for picture in pictures:
-        height, width = picture.shape[:2]
-        scale = min(1, _COMPARED_SIDE / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        reduced = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        reduced = reduced.reshape(size[1], size[0], -1)
-        if reduced.dtype == np.uint16:
-            reduced = (reduced // 257).astype(np.uint8)
-        small.append(reduced)
-    return np.concatenate(small, axis=1)
 
 
 def _told(error: BaseException) -> str:

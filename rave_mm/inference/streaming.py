@@ -5,9 +5,17 @@ So memory does not grow with the photograph. The light map comes from a small vi
 
 import pyvips
 
-from rave_mm.inference.light_map_strength import check_strength
-from rave_mm.inference.small_view import LightLines
+from rave_mm.functional import apply_light_map
+from rave_mm.inference.compared import COMPARED_SIDE, side_by_side
+from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
+from rave_mm.inference.light_map_strength import blend_light_map, check_strength
+from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE, PhotoEnhancer
+from rave_mm.inference.photo_jobs import PhotoJob
+from rave_mm.inference.small_view import LightLines, see_small
+from rave_mm.photos.colour import image_of, pixels_of
+from rave_mm.photos.metadata import Metadata
 from rave_mm.photos.photo import Photo
+from rave_mm.photos.writing import write_image, write_photo
 
 _EPS = 1e-9  # as `apply_light_map` has it
 _FLOOR = 0.01  # as `blend_light_map` has it
@@ -21,25 +29,53 @@ def can_stream(photo: Photo) -> bool:
 def upright_stream(photo: Photo, shrink: int = 1) -> pyvips.Image:
     """The photograph as libvips' image, upright. Of one that is turned, all is held in memory."""
     image = photo.stream(shrink)
-    turn = _TURNS.get(photo.header.orientation)
-    if turn is None:
+    if photo.header.orientation == 1:
         return image
-    flip, angle = turn
     image = image.copy_memory()
-    image = image.fliphor() if flip else image
-    return image.rot(f"d{angle}")
+    image.set_type(pyvips.GValue.gint_type, "orientation", photo.header.orientation)
+    return image.autorot()
 
 
-# EXIF's orientations: whether to mirror left and right, and then how far to turn clockwise.
-_TURNS = {
-    2: (True, 0),
-    3: (False, 180),
-    4: (True, 180),
-    5: (True, 270),
-    6: (False, 90),
-    7: (True, 90),
-    8: (False, 270),
-}
+def enhance_by_rows(
+    photo: Photo, job: PhotoJob, enhancer: PhotoEnhancer, strength: float
+) -> FailureSigns:
+    """Enhance a photograph that :func:`can_stream`, and write all files of a job.
+
+    Args:
+        photo: The photograph.
+        job: What to write.
+        enhancer: With a `light_map_side`.
+        strength: As for :meth:`PhotoEnhancer.enhance`.
+
+    Returns:
+        Signs of failure, of the small view.
+
+    Raises:
+        UnreadablePhotoError: What stands beside the pixels is damaged.
+        pyvips.Error, OSError: The photograph is damaged, or a file cannot be written.
+        ValueError: `strength` is out of range.
+    """
+    assert enhancer.light_map_side is not None
+    channels = photo.header.channels
+
+    def reduced(long_side: int) -> pyvips.Image:
+        return _colours(upright_stream(photo, photo.shrink_for(long_side)), channels)
+
+    metadata = photo.read_metadata()
+    small, lines = enhancer.see(reduced(enhancer.light_map_side), photo.colour)
+    meter = FailureMeter()
+    meter.add(small, apply_light_map(small, blend_light_map(lines.whole(small), strength)))
+    if job.light_map:
+        lit = light_map_image(upright_stream(photo), channels, lines) * LIGHT_MAP_OF_ONE
+        write_image(job.light_map, lit.rint().cast("ushort"), Metadata())
+    if job.compare:
+        before = see_small(reduced(COMPARED_SIDE), COMPARED_SIDE)
+        after = pixels_of(enhanced_image(image_of(before), channels, lines, strength))
+        write_photo(job.compare, side_by_side(before, after))
+    # Last, so that where the result is, everything is.
+    enhanced = enhanced_image(upright_stream(photo), channels, lines, strength)
+    write_image(job.target, enhanced, metadata, photo.header.lossless)
+    return meter.signs()
 
 
 def light_map_image(image: pyvips.Image, channels: int, lines: LightLines) -> pyvips.Image:

@@ -94,18 +94,21 @@ class Photo:
     read_metadata: Callable[[], Metadata] = field(repr=False)
     colour: ColourSpace = field(init=False, repr=False, default=SRGB)
     notes: tuple[str, ...] = field(init=False, default=())
+    _stored_colour: ColourSpace = field(init=False, repr=False, default=SRGB)
 
     def __post_init__(self) -> None:
-        header, notes, colour = self.header, list(self.header.notes), SRGB
-        if header.channels == 4:
+        channels, notes = self.header.channels, list(self.header.notes)
+        usual, name = b"", "sRGB"
+        if channels == 4:
             notes.append("CMYK became sRGB")
-        else:
-            try:
-                colour = colour_space(header.icc_profile, header.channels)
-            except ValueError as error:
-                notes.append(f"{error}: its values are taken for sRGB")
-                colour = colour_space(b"", header.channels)
-        object.__setattr__(self, "colour", colour)
+            usual, name = bytes(pyvips.Image.profile_load("cmyk")), "those of offset printing"
+        try:
+            stored = colour_space(self.header.icc_profile or usual, channels)
+        except ValueError as error:
+            notes.append(f"{error}: its values are taken for {name}")
+            stored = colour_space(usual, channels)
+        object.__setattr__(self, "_stored_colour", stored)
+        object.__setattr__(self, "colour", SRGB if channels == 4 else stored)
         object.__setattr__(self, "notes", tuple(notes))
 
     @property
@@ -140,7 +143,7 @@ class Photo:
         stored = _upright(stored, header.orientation)
         values = stored[..., : header.channels]
         if header.channels == 4:
-            values = self._from_cmyk(values)
+            values = SRGB.from_srgb(self._stored_colour.to_srgb(values), values[..., :3])
         alpha = np.ascontiguousarray(stored[..., -1]) if header.alpha else None
         return np.ascontiguousarray(values), alpha
 
@@ -158,15 +161,6 @@ class Photo:
         """
         metadata = self.read_metadata()
         return LoadedPhoto(*self.pixels(), self.colour, metadata, self.header.lossless)
-
-    def _from_cmyk(self, values: Values) -> Values:
-        # Without a profile, that of libvips, of offset printing.
-        profile = self.header.icc_profile or bytes(pyvips.Image.profile_load("cmyk"))
-        try:
-            srgb = colour_space(profile, 4).to_srgb(values)
-        except ValueError as error:
-            raise UnreadablePhotoError(self.path, str(error)) from error
-        return SRGB.from_srgb(srgb, values[..., :3])
 
 
 def _upright(pixels: Values, orientation: int) -> Values:

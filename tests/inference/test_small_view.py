@@ -13,10 +13,11 @@ import rave_mm
 from rave_mm.inference import PhotoEnhancer
 from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
 from rave_mm.inference.small_view import LightLines, brightness_of, fit_lines, see_small
-from rave_mm.inference.streaming import enhanced_image, light_map_image
+from rave_mm.inference.streaming import enhanced_image, light_map_image, upright_stream
 from rave_mm.inference.tiling import Window
 from rave_mm.inference.weights import load_network
 from rave_mm.photos.colour import SRGB, image_of, pixels_of
+from rave_mm.photos.reading import open_photo
 from rave_mm.photos.writing import write_photo
 
 
@@ -116,7 +117,7 @@ def test_strength_by_rows_is_that_of_arrays(strength: float, enhancer: PhotoEnha
     quick = PhotoEnhancer(device="cpu", light_map_side=40)
     quick.network = enhancer.network
     pixels = (noise(60, 100) * 150).astype(np.uint8)
-    lines = quick.lines(image_of(pixels), colour=SRGB)
+    _, lines = quick.see(image_of(pixels), SRGB)
     by_rows = pixels_of(enhanced_image(image_of(pixels), 3, lines, strength))
     wanted = quick.enhance(pixels, strength)
     # libvips places what it enlarges to a 64th of a pixel; noise is the worst of photographs.
@@ -164,7 +165,7 @@ def test_a_smooth_photograph_is_nearly_exact(mode: str, reference: Path) -> None
     with torch.no_grad():
         exact = network(photo)
     image = image_of(np.ascontiguousarray(photo[0].permute(1, 2, 0).numpy()))
-    found = quick.lines(image, colour=SRGB).whole(photo)
+    found = quick.see(image, SRGB)[1].whole(photo)
     inside = (..., slice(40, -40), slice(40, -40))
     torch.testing.assert_close(found[inside], exact[inside], rtol=0.02, atol=0)
     if mode == "reflect":
@@ -225,3 +226,13 @@ def test_all_kinds_of_photographs(checkpoint: Path, tmp_path: Path) -> None:
 def test_a_view_of_nothing_is_refused(checkpoint: Path) -> None:
     with pytest.raises(ValueError, match="got light_map_side=0; expected 1 pixel or more"):
         PhotoEnhancer(checkpoint, device="cpu", light_map_side=0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photograph_by_rows(tmp_path: Path, orientation: int) -> None:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    Image.fromarray((noise(30, 50) * 255).astype(np.uint8)).save(tmp_path / "a.png", exif=tags)
+    photo = open_photo(tmp_path / "a.png")
+    found = pixels_of(upright_stream(photo))
+    np.testing.assert_array_equal(found, photo.pixels()[0])
