@@ -9,6 +9,7 @@ Several processes share the photos: `torchrun --nproc-per-node 2 tools/enhance.p
 
 import argparse
 import csv
+import io
 import os
 import sys
 import time
@@ -127,7 +128,8 @@ def append_report(path: Path, outcome: Outcome) -> None:
     signs = outcome.signs
     measured = [f"{getattr(signs, name):.4f}" if signs else "" for name in MEASURED]
     row = [outcome.job.source, outcome.job.target, outcome.status, *measured, outcome.reason]
-    with path.open("a", newline="") as file:
+    # Names may be in no encoding at all; they are written as the bytes that they are.
+    with path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
             writer.writerow(COLUMNS)
@@ -198,6 +200,9 @@ def gathered(outcomes: list[Outcome], processes: int) -> list[Outcome]:
 
 def main() -> None:
     arguments = parse_arguments()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # for names of photos, whatever their encoding
+            stream.reconfigure(errors="surrogateescape")
     rank, processes = (int(os.environ.get(name, n)) for name, n in (("RANK", 0), ("WORLD_SIZE", 1)))
     padding_mode: PaddingMode = arguments.padding_mode
     precision: Precision = arguments.precision

@@ -218,6 +218,27 @@ def test_failures_do_not_stop_the_others(
     assert "clear.png: cannot write" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_names_in_no_encoding(checkpoint: Path, tmp_path: Path) -> None:
+    """Latin-1 in a file system of UTF-8, a line break, and what libvips takes for options."""
+    (tmp_path / "in").mkdir()
+    names = [b"caf\xe9.png", b"two\nlines.png", b"a[page=1].png"]
+    for name in names:
+        write_photo(tmp_path / "in" / os.fsdecode(name), dark(20, 30))
+    (tmp_path / "in" / os.fsdecode(b"caf\xe8.txt")).touch()
+    out = tmp_path / "out"
+    command = [
+        sys.executable, str(TOOL), str(tmp_path / "in"), "--out", str(out),
+        "--checkpoint", str(checkpoint), "--device", "cpu",
+    ]  # fmt: skip
+    done = subprocess.run(command, check=True, capture_output=True)
+    assert b"3 done, 0 skipped, 0 failed" in done.stdout
+    assert b"caf\xe8.txt: files in .txt are not read" in done.stdout
+    found = sorted(os.fsencode(path.name) for path in out.iterdir())
+    assert found == sorted([*names, b"enhance.csv"])
+    assert b"caf\xe9.png" in (out / "enhance.csv").read_bytes()
+
+
 def test_what_is_not_kept_is_told(
     tool: ModuleType,
     checkpoint: Path,
