@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from PIL import Image, ImageDraw
 
 from rave_mm import config_path
 from rave_mm.clip.weights import BUNDLED_FOLDER
-from rave_mm.runtime.whole_files import replacing, write_whole
+from rave_mm.photos.reading import read_photo
+from rave_mm.photos.writing import write_photo
+from rave_mm.runtime.whole_files import write_whole
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -134,7 +137,7 @@ def demonstrate(work_dir: Path, method: Method, seed: int, tiny: bool) -> dict[s
 def result_pictures(work_dir: Path) -> list[Image.Image]:
     """The pictures of a run's last test: input, result and ground truth side by side."""
     runs = sorted((work_dir / "test").glob("*/vis_data/vis_image"))
-    return [Image.open(path).convert("RGB") for path in sorted(runs[-1].glob("*.png"))]
+    return [Image.fromarray(read_photo(path)) for path in sorted(runs[-1].glob("*.png"))]
 
 
 def contact_sheet(titles: Sequence[str], rows: Sequence[Image.Image], out: Path) -> None:
@@ -149,8 +152,7 @@ def contact_sheet(titles: Sequence[str], rows: Sequence[Image.Image], out: Path)
     for row, height in zip(rows, heights, strict=True):
         sheet.paste(row.resize((width, height), Image.Resampling.LANCZOS), (0, top))
         top += height + gap
-    with replacing(out) as unfinished:
-        sheet.save(unfinished, "PNG")
+    write_photo(out, np.array(sheet))
 
 
 def table(summary: dict[str, Any]) -> str:
