@@ -14,7 +14,6 @@ pads with reflection when it tests. For that, add
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -24,7 +23,7 @@ from rave_mm.engine.command_line import (
     NOT_COMPUTED,
     add_run_arguments,
     build_runner,
-    disconnect,
+    leave,
     load_config,
     mistakes_told,
 )
@@ -121,9 +120,7 @@ def main() -> None:
         print_log(record.outcome.table(), "current")
         print_log(f"input, result and ground truth side by side: {pictures}", "current")
         print_log(f"report: {Path(runner.work_dir) / 'report.html'}", "current")
-    disconnect()
-    if record.not_computed:
-        sys.exit(NOT_COMPUTED)
+    leave(NOT_COMPUTED if record.not_computed else 0)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from mmengine.runner import find_latest_checkpoint
 from rave_mm.engine.command_line import (
     add_run_arguments,
     build_runner,
-    disconnect,
+    leave,
     load_config,
     mistakes_told,
 )
@@ -90,7 +90,7 @@ def main() -> None:
         f"  tensorboard --logdir {config.work_dir}",
         "current",
     )
-    disconnect()
+    leave()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What tools/train.py and tools/test.py have in common: from arguments to a config and a Runner."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -160,15 +161,21 @@ def _find_unused_parameters(config: Config) -> list[str]:
     return trained
 
 
-def disconnect() -> None:
-    """Wait for the other processes, and end what connects them; nothing where there is one.
+def leave(status: int = 0) -> None:
+    """End one of several processes, once all are here: the first to leave takes the others along.
 
-    A process that leaves while another still computes takes it along, and one that leaves with
-    gloo's threads running is at times aborted ("terminate called without an active exception").
+    A process that is alone goes on, or ends with its status if that is not 0. One of several leaves without what Python and PyTorch clear away at their end: under load, that
+    was at times aborted ("terminate called without an active exception"), with all work done.
     """
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    if status:
+        sys.exit(status)
 
 
 def _connect_without_gpu(config: Config) -> None:
