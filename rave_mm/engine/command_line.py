@@ -164,8 +164,9 @@ def _find_unused_parameters(config: Config) -> list[str]:
 def leave(status: int = 0) -> None:
     """End one of several processes, once all are here: the first to leave takes the others along.
 
-    A process that is alone goes on, or ends with its status if that is not 0. One of several leaves without what Python and PyTorch clear away at their end: under load, that
-    was at times aborted ("terminate called without an active exception"), with all work done.
+    A process that is alone goes on, or ends with its status if that is not 0. One of several leaves
+    without what Python and PyTorch clear away at their end: under load, that was at times aborted
+    ("terminate called without an active exception"), with all work done.
     """
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
