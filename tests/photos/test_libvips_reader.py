@@ -161,6 +161,23 @@ def test_interlaced_and_progressive(tmp_path):
     )
 
 
+def test_ycck_is_the_same_picture_as_cmyk(tmp_path):
+    """As Photoshop writes it: CMY as YCbCr, K beside it, all inverted."""
+    y, x = np.mgrid[0:1:40j, 0:1:60j]
+    inks = (np.stack([x, y, 1 - x, x * y * 0.5], 2) * 200).astype(np.uint8)
+    Image.frombytes("CMYK", (60, 40), inks.tobytes()).save(tmp_path / "cmyk.jpg", quality=100)
+    ycc = np.asarray(Image.fromarray(inks[..., :3]).convert("YCbCr"))
+    planes = np.concatenate([ycc, 255 - inks[..., 3:]], 2)
+    stored = Image.frombytes("CMYK", (60, 40), (255 - planes).tobytes())  # Pillow inverts it again
+    stored.save(tmp_path / "ycck.jpg", quality=100, subsampling=0)
+    data = bytearray((tmp_path / "ycck.jpg").read_bytes())
+    data[data.index(b"Adobe") + 11] = 2  # YCCK
+    (tmp_path / "ycck.jpg").write_bytes(data)
+    found, wanted = (read_photo(tmp_path / f"{name}.jpg").astype(int) for name in ("ycck", "cmyk"))
+    assert np.ptp(wanted) > 150
+    assert np.abs(found - wanted).mean() < 2 and np.abs(found - wanted).max() < 20
+
+
 def test_avif_and_gif(tmp_path):
     Image.fromarray(red()).save(tmp_path / "a.avif", quality=95)
     np.testing.assert_allclose(read_photo(tmp_path / "a.avif"), red(), atol=4)
