@@ -1,6 +1,7 @@
 """CLIP-guided enhancement of backlit photographs, as components of MMagic."""
 
 import difflib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "config_path", "enhance"]
 
 __version__ = "0.1.0"
+
+# libvips would print its warnings; it reads this when it is loaded, see rave_mm.photos.
+os.environ.setdefault("VIPS_WARNING", "0")
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -24,10 +24,6 @@ from rave_mm.photos.metadata import (
 )
 from rave_mm.photos.photo import Header, Photo, Values
 
-# libvips keeps the results of operations in case they are wanted again: photographs are not, and
-# a file may have changed by then.
-pyvips.cache_set_max(0)
-
 LOADERS: dict[Format, Callable[..., pyvips.Image]] = {
     JPEG: pyvips.Image.jpegload,
     PNG: pyvips.Image.pngload,

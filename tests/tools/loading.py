@@ -17,7 +17,7 @@ def load_tool(name: str) -> ModuleType:
     MMEngine has one logger, hub and visualizer for runs of one name that begin in the same second:
     the second run of a test would write into the folder of the first.
     """
-    for shared in (MMLogger, MessageHub, Visualizer):
+    for shared in (MMLogger, MessageHub, Visualizer, *Visualizer.__subclasses__()):
         shared._instance_dict.clear()
     spec = importlib.util.spec_from_file_location(f"tool_{name}", TOOLS / f"{name}.py")
     assert spec and spec.loader
