@@ -5,6 +5,8 @@ import multiprocessing
 import pickle
 import re
 import struct
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -224,3 +226,16 @@ def test_the_error_survives_pickling():
     error = pickle.loads(pickle.dumps(UnreadablePhotoError("a.jpg", "it is cut")))
     assert str(error) == "cannot read photograph a.jpg: it is cut"
     assert error.reason == "it is cut"
+
+
+def test_warnings_of_libvips_do_not_reach_python(tmp_path):
+    """Called from within libvips, Python may collect images there, which crashes."""
+    assert pyvips._log_handler_id is None
+    Image.fromarray(red()).save(tmp_path / "a.jpg")
+    data = bytearray((tmp_path / "a.jpg").read_bytes())
+    data[13] = 7  # a unit of resolution that there is not
+    (tmp_path / "a.jpg").write_bytes(data)
+    code = "import sys; from rave_mm.photos.reading import read_photo; read_photo(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(tmp_path / "a.jpg")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
