@@ -233,7 +233,7 @@ def test_warnings_of_libvips_do_not_reach_python(tmp_path):
     assert pyvips._log_handler_id is None
     Image.fromarray(red()).save(tmp_path / "a.jpg")
     data = bytearray((tmp_path / "a.jpg").read_bytes())
-    data[2] = 0  # no marker: libjpeg warns of extraneous bytes, and reads on
+    data[20:20] = bytes(3)  # behind JFIF: libjpeg warns of extraneous bytes, and reads on
     (tmp_path / "a.jpg").write_bytes(data)
     code = "import sys; from rave_mm.photos.reading import read_photo; read_photo(sys.argv[1])"
     command = [sys.executable, "-c", code, str(tmp_path / "a.jpg")]
