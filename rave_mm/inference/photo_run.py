@@ -214,7 +214,8 @@ class PhotoRun:
         if loses_alpha or not (can_stream(photo) and self.enhancer.sees_less(*photo.size)):
             return None
         _tell(photo)
-        signs = enhance_by_rows(photo, job, self.enhancer, self.strength)
+        memory = self._spare if self.on_cpu else self._on_device
+        signs = enhance_by_rows(photo, job, self.enhancer, self.strength, memory)
         height, width = photo.size
         return Outcome(job, "done", "", height * width, signs, photo.notes)
 
@@ -234,7 +235,12 @@ class PhotoRun:
     def _read_ahead(
         self, jobs: Sequence[PhotoJob], held: int, reader: ThreadPoolExecutor
     ) -> "_Step[LoadedPhoto] | None":
-        """Begin to read the next photograph, if there is one, and memory for it."""
+        """Begin to read the next photograph, if there is one, and memory for it.
+
+        Not where it may be enhanced by rows, for which it is not to be held.
+        """
+        if self.enhancer.light_map_side is not None:
+            return None
         for job in jobs:
             try:
                 photo, needed = self._open(job)

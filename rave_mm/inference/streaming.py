@@ -37,7 +37,7 @@ def upright_stream(photo: Photo, shrink: int = 1) -> pyvips.Image:
 
 
 def enhance_by_rows(
-    photo: Photo, job: PhotoJob, enhancer: PhotoEnhancer, strength: float
+    photo: Photo, job: PhotoJob, enhancer: PhotoEnhancer, strength: float, max_memory: int
 ) -> FailureSigns:
     """Enhance a photograph that :func:`can_stream`, and write all files of a job.
 
@@ -46,6 +46,7 @@ def enhance_by_rows(
         job: What to write.
         enhancer: With a `light_map_side`.
         strength: As for :meth:`PhotoEnhancer.enhance`.
+        max_memory: Bytes that the network may take for the small view.
 
     Returns:
         Signs of failure, of the small view.
@@ -62,7 +63,7 @@ def enhance_by_rows(
         return _colours(upright_stream(photo, photo.shrink_for(long_side)), channels)
 
     metadata = photo.read_metadata()
-    small, lines = enhancer.see(reduced(enhancer.light_map_side), photo.colour)
+    small, lines = enhancer.see(reduced(enhancer.light_map_side), photo.colour, max_memory)
     meter = FailureMeter()
     meter.add(small, apply_light_map(small, blend_light_map(lines.whole(small), strength)))
     if job.light_map:

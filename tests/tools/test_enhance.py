@@ -16,6 +16,7 @@ from rave_mm.inference import PhotoEnhancer, photo_run
 from rave_mm.inference.photo_jobs import plan_jobs
 from rave_mm.inference.photo_run import Outcome, PhotoRun
 from rave_mm.networks.light_map_unet import LightMapUNet
+from rave_mm.photos.photo import Photo
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
 from tests.tools.loading import TOOLS, load_tool
@@ -167,6 +168,37 @@ def test_a_small_view(
         assert image.mode == "L"
     with Image.open(tmp_path / "small/turned.jpg") as image:
         assert image.getexif()[0x0112] == 1 and image.getexif()[0x010F] == "Maker"
+
+
+def test_the_small_view_has_no_more_memory_than_is_given(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a photo held that could be enhanced by rows, whatever comes before it."""
+    Image.fromarray(dark(200, 300)).convert("CMYK").save(tmp_path / "a.jpg")  # not by rows
+    for name in ("b.png", "c.png"):
+        write_photo(tmp_path / name, dark(200, 300))
+    given: list[int] = []
+    by_rows: list[str] = []
+
+    class Watched(PhotoEnhancer):
+        def see(self, image: object, colour: object, max_memory: int | None = None) -> object:
+            given.append(max_memory or 0)
+            return super().see(image, colour, max_memory)  # type: ignore[arg-type]
+
+    enhance_by_rows = photo_run.enhance_by_rows
+
+    def watched(photo: Photo, *arguments: object) -> object:
+        by_rows.append(photo.path.name)
+        return enhance_by_rows(photo, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(photo_run, "enhance_by_rows", watched)
+    monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
+    enhancer = Watched(checkpoint, device="cpu", light_map_side=100)
+    run = PhotoRun(enhancer, max_memory=6 * 10**8)
+    jobs = plan_jobs([tmp_path], tmp_path / "out").jobs
+    assert [outcome.status for outcome in run(jobs)] == ["done"] * 3
+    assert by_rows == ["b.png", "c.png"]
+    assert len(given) == 3 and all(0 < memory <= 6 * 10**8 for memory in given)
 
 
 def test_failures_by_rows_leave_nothing_behind(
