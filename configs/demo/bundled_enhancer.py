@@ -1,53 +1,75 @@
 """The checkpoint that ships: RAVE's losses beside a supervised one, on pairs made while training.
 
-Each well-lit photo is backlit anew each time it is seen, so every one has its ground truth. Besides
-the demo set's there are those of the bundled CLIP (`tools/prepare_data.py lighting-clip`).
+Each well-lit photo is backlit anew each time it is seen, so every one has its ground truth. The
+photos are those of `tools/prepare_data.py enhancer`; validation is on other scenes.
 """
 
 _base_ = "rave_demo.py"
 
+iterations = 6000
+train_data = "data/enhancer/train/"
+val_data = "data/enhancer/val/soft/"
+
 model = dict(
     losses=dict(
         fidelity=dict(type="L1Loss", loss_weight=50.0),
-        guidance=dict(loss_weight=2.0),
+        guidance=dict(
+            residual=dict(well_lit=train_data + "well-lit", backlit=train_data + "backlit"),
+            loss_weight=2.0,
+        ),
         identity=dict(loss_weight=0.5),
     ),
     paired_losses=["fidelity"],
 )
-_well_lit = dict(
-    type="BasicImageDataset",
-    pipeline=[
-        dict(type="LoadPhoto", key="gt"),
-        dict(
-            type="RandomResizedCrop",
-            keys=["gt"],
-            crop_size=96,
-            scale=(0.1, 1.0),
-            interpolation="area",
-        ),
-        dict(type="Flip", keys=["gt"]),
-        dict(type="SynthesizeBacklight", ev=(0.5, 4.5)),
-        dict(type="PackInputs"),
-    ],
-)
 train_dataloader = dict(
+    batch_size=8,
     dataset=dict(
         _delete_=True,
-        type="ConcatDataset",
-        datasets=[
-            dict(data_root="data/demo/train/", data_prefix=dict(gt="well-lit"), **_well_lit),
-            dict(data_root="data/lighting_clip/", data_prefix=dict(gt="train"), **_well_lit),
+        type="BasicImageDataset",
+        data_root=train_data,
+        data_prefix=dict(gt="well-lit", subject="subject"),
+        pipeline=[
+            dict(type="LoadPhoto", key="gt"),
+            dict(type="LoadPhoto", key="subject"),
+            dict(
+                type="RandomResizedCrop",
+                keys=["gt", "subject"],
+                crop_size=240,
+                scale=(0.2, 1.0),
+                interpolation="area",
+            ),
+            dict(type="Flip", keys=["gt", "subject"]),
+            dict(
+                type="SynthesizeBacklight",
+                ev=(0.5, 4.5),
+                shadows=dict(
+                    ellipse=20,
+                    subject=22,
+                    region=12,
+                    segments=8,
+                    below_the_sky=10,
+                    room=5,
+                    everywhere=6,
+                    mixed=4,
+                    nowhere=13,
+                ),
+                noise=(0.5, 4.0),
+                jpeg=(70, 98),
+            ),
+            dict(type="PackInputs"),
         ],
     ),
 )
+val_dataloader = dict(dataset=dict(backlit=val_data + "backlit", well_lit=val_data + "well-lit"))
 train_cfg = dict(
     phases=[
-        dict(name="supervised", iterations=1200, losses=["fidelity", "guidance", "identity"]),
+        dict(name="supervised", iterations=iterations, losses=["fidelity", "guidance", "identity"]),
     ],
-    val_interval=200,
+    val_interval=1000,
 )
-optim_wrapper = dict(optimizer=dict(lr=4e-4, weight_decay=0.0))
+default_hooks = dict(checkpoint=dict(interval=1000))
+optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.0))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.05, end=60, by_epoch=False),
-    dict(type="CosineAnnealingLR", begin=60, end=1200, eta_min=1e-6, by_epoch=False),
+    dict(type="LinearLR", start_factor=0.05, end=200, by_epoch=False),
+    dict(type="CosineAnnealingLR", begin=200, end=iterations, eta_min=1e-6, by_epoch=False),
 ]

@@ -12,7 +12,7 @@ _base_ = [
 ]
 
 model = dict(
-    generator=dict(start="identity", padding_mode="reflect"),
+    generator=dict(_delete_=True, type="SmallViewLightMapNet", side=160),
     pair=dict(_delete_=True, type="PromptPair"),
     losses=dict(
         _delete_=True,

@@ -13,7 +13,7 @@ _base_ = [
 ]
 
 model = dict(
-    generator=dict(start="identity", padding_mode="reflect"),
+    generator=dict(_delete_=True, type="SmallViewLightMapNet", side=160),
     losses=dict(
         _delete_=True,
         guidance=dict(

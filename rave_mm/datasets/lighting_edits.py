@@ -13,13 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rave_mm.datasets.synthetic_backlight import (
-    FloatArray,
-    foreground_mask,
-    linear_to_srgb,
-    smooth_noise,
-    srgb_to_linear,
-)
+from rave_mm.datasets.shadows import foreground_mask, smooth_noise
+from rave_mm.datasets.synthetic_backlight import FloatArray, linear_to_srgb, srgb_to_linear
 
 #: Exposure levels in stops from well-lit, and the words for them.
 LEVELS = (-4.2, -2.8, -1.4, 0.0, 0.9, 1.8, 3.0)

@@ -6,7 +6,8 @@ Arrays are (H, W, 3), RGB, in [0, 255], uint8 or float32, as MMagic's ``PackInpu
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -14,12 +15,16 @@ from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from PIL import Image
 
-from rave_mm.datasets.synthetic_backlight import synthetic_backlight
+from rave_mm.datasets.shadows import SHADOWS
+from rave_mm.datasets.synthetic_backlight import jpeg_compressed, synthetic_backlight
 from rave_mm.photos.reading import read_photo
 
 # Albumentations asks the internet for its newest version when it is imported, by us or by
 # MMagic's own transforms, unless this is set by then.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+# Part of a picture that a subject's mask must cover, for there to be a subject.
+_LEAST_SUBJECT = 0.04
 
 
 @TRANSFORMS.register_module()
@@ -175,11 +180,32 @@ class SynthesizeBacklight(BaseTransform):
     NumPy's global generator, which MMEngine seeds.
 
     Args:
-        ev: Least and greatest number of stops that the foreground loses.
+        ev: Least and greatest number of stops that the shadow loses.
+        shadows: How often each kind of :data:`rave_mm.datasets.shadows.SHADOWS` is drawn, relative
+            to the others; and "subject", the photograph's own, whose mask was loaded as
+            ``subject`` (where it is empty, "region" is drawn).
+        noise: Least and greatest noise, in times of a camera's in good light.
+        jpeg: Least and greatest quality of JPEG that the backlit photograph has gone through; None
+            for none.
+
+    Raises:
+        ValueError: An unknown kind of shadow, or none.
     """
 
-    def __init__(self, ev: tuple[float, float] = (2.0, 4.0)) -> None:
+    def __init__(
+        self,
+        ev: tuple[float, float] = (2.0, 4.0),
+        shadows: Mapping[str, float] = MappingProxyType({"ellipse": 1.0}),
+        noise: tuple[float, float] = (1.0, 1.0),
+        jpeg: tuple[int, int] | None = None,
+    ) -> None:
+        known = [*SHADOWS, "subject"]
+        if not shadows or not set(shadows) <= set(known) or not sum(shadows.values()) > 0:
+            raise ValueError(f"shadows: got {dict(shadows)}, expected weights of some of {known}")
         self.ev = (ev[0], ev[1])
+        self.shadows = dict(shadows)
+        self.noise = (noise[0], noise[1])
+        self.jpeg = jpeg
 
     def transform(self, results: dict) -> dict:
         """Add ``img`` beside ``gt``, with the same path, channel order and colour type.
@@ -190,15 +216,39 @@ class SynthesizeBacklight(BaseTransform):
         """
         (key,) = _present(self, ("gt",), results)
         rng = np.random.default_rng(np.random.randint(2**31))
-        results["img"] = synthetic_backlight(results[key], rng, self.ev)
+        mask = self._mask(results[key], results.get("subject"), rng)
+        noise = rng.uniform(*self.noise) if self.noise != (1.0, 1.0) else 1.0
+        if mask is None or mask.any():
+            backlit = synthetic_backlight(results[key], rng, self.ev, mask, noise)
+        else:  # the light around a shadow grows with it; without one, nothing changes
+            backlit = results[key].copy()
+        if self.jpeg is not None:
+            backlit = jpeg_compressed(backlit, int(rng.integers(self.jpeg[0], self.jpeg[1] + 1)))
+        results["img"] = backlit
         results["img_path"] = results["gt_path"]
         results["ori_img_shape"] = results["img"].shape
         for name in ("channel_order", "color_type"):
             results[f"img_{name}"] = results[f"gt_{name}"]
         return results
 
+    def _mask(
+        self, photo: np.ndarray, subject: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray | None:
+        kinds, weights = list(self.shadows), np.array(list(self.shadows.values()))
+        kind = kinds[0] if len(kinds) == 1 else rng.choice(kinds, p=weights / weights.sum())
+        if photo.dtype != np.uint8:
+            return None  # to be refused with what was expected
+        if kind == "subject":
+            if subject is not None and subject.mean() > _LEAST_SUBJECT * 255:
+                return subject[..., 0].astype(np.float32) / 255
+            kind = "region"
+        return SHADOWS[kind](photo, rng)
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(ev={self.ev})"
+        return (
+            f"{type(self).__name__}(ev={self.ev}, shadows={self.shadows}, noise={self.noise}, "
+            f"jpeg={self.jpeg})"
+        )
 
 
 def _key_list(keys: Sequence[str]) -> tuple[str, ...]:

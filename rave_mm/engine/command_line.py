@@ -21,6 +21,8 @@ from rave_mm.networks.published_checkpoints import UnknownCheckpointError
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.runtime.memory import ask_for_huge_pages
 
+_LIGHT_MAP_NETWORKS = ("LightMapUNet", "SmallViewLightMapNet")
+
 NOT_COMPUTED = 3
 """The exit status of tools/test.py where a metric that was asked for could not be computed.
 
@@ -129,7 +131,7 @@ def _check_checkpoint(config: Config) -> None:
     checkpoint = config.get("load_from")
     if checkpoint is None or "://" in str(checkpoint):
         return
-    if (config.model.get("generator") or {}).get("type") == "LightMapUNet":
+    if (config.model.get("generator") or {}).get("type") in _LIGHT_MAP_NETWORKS:
         read_generator_weights(checkpoint)
     else:
         read_checkpoint(checkpoint)

@@ -24,7 +24,8 @@ from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.small_view import LightLines, brightness_of, fit_lines, see_small
 from rave_mm.inference.tiling import ReadWindow, Window, cut, light_map_tiles, tile_side
 from rave_mm.inference.weights import BUNDLED_ENHANCER, load_network
-from rave_mm.networks.light_map_unet import PaddingMode
+from rave_mm.networks.light_map_unet import LightMapUNet, PaddingMode
+from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
 from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, colour_space, full_scale, image_of
 from rave_mm.photos.pillow_reader import channels
 from rave_mm.photos.reading import open_photo, read_photo
@@ -38,6 +39,7 @@ LIGHT_MAP_OF_ONE = 32768
 """What a light map of 1 is in a light map of uint16; 65535 stands for 2 and above."""
 
 _MOST_MEMORY = 8 * 10**9
+_LINES_TILE = 512
 
 
 class Settings(TypedDict, total=False):
@@ -54,19 +56,22 @@ class Settings(TypedDict, total=False):
 class PhotoEnhancer:
     """Enhances photographs with one network.
 
-    Tile by tile, so that memory is bounded, with the result of the whole photograph: see
-    :mod:`rave_mm.inference.tiling`. Photographs stay where they are and of the type they have.
+    Either the network looks at a small view of the photograph, see
+    :mod:`rave_mm.inference.small_view`, or at all of its pixels tile by tile, so that memory is
+    bounded, with the result of the whole photograph, see :mod:`rave_mm.inference.tiling`.
+    Photographs stay where they are and of the type they have.
 
     Args:
         checkpoint: Path or address of one of ours or a published one, see
             :func:`rave_mm.inference.weights.load_network`; without it, the one that ships.
         device: "auto" (a GPU if there is one), "cpu", "cuda", or any that PyTorch knows of these.
-        padding_mode: "reflect", as the published code enhances, or "zeros".
+        padding_mode: Of ``LightMapUNet``: "reflect", as the published code enhances, or "zeros".
         max_memory: Bytes that the network may take, beside the photograph and its result. None
             for half of what is free on the device, at most 8 GB. Where it is given, the process
             gives back freed memory at once from then on.
         light_map_side: Have the network look at photographs reduced to so many pixels of their
-            long side, see :mod:`rave_mm.inference.small_view`. None for all of their pixels.
+            long side. None for what the network was made for: ``SmallViewLightMapNet`` has a side
+            of its own, ``LightMapUNet`` looks at all pixels.
         precision: That the network computes in: "float32", "bfloat16", or on a GPU "float16".
 
     Raises:
@@ -94,9 +99,12 @@ class PhotoEnhancer:
         self.max_memory = max_memory
         if light_map_side is not None and light_map_side < 1:
             raise ValueError(f"got light_map_side={light_map_side}; expected 1 pixel or more")
+        if light_map_side is None and isinstance(self.network, SmallViewLightMapNet):
+            light_map_side = self.network.side
         self.light_map_side = light_map_side
         if max_memory is not None:
-            tile_side(self.network, max_memory)  # refuses too little at once
+            if isinstance(self.network, LightMapUNet):
+                tile_side(self.network, max_memory)  # refuses too little at once
             give_back_freed_memory()
 
     @overload
@@ -203,7 +211,7 @@ class PhotoEnhancer:
         result = np.empty(pixels.shape, pixels.dtype)
         size = (pixels.shape[0], pixels.shape[1])
         lines = None
-        if self.sees_less(*size):
+        if self.sees_small(*size):
             _, lines = self.see(image_of(pixels), space, max_memory)
         top = full_scale(pixels.dtype)
         with arithmetic(self.device, self.precision):
@@ -258,7 +266,7 @@ class PhotoEnhancer:
         result = torch.empty_like(batch)
         for index in range(len(batch)):
             lines = None
-            if self.sees_less(*batch.shape[2:]):
+            if self.sees_small(*batch.shape[2:]):
                 pixels = batch[index].permute(1, 2, 0).float().cpu().numpy()
                 _, lines = self.see(image_of(pixels), SRGB)
 
@@ -272,8 +280,10 @@ class PhotoEnhancer:
                     result[(index, ..., *window.slices)] = enhanced[0].to(result)
         return result.view(photos.shape)
 
-    def sees_less(self, height: int, width: int) -> bool:
-        """Whether the network looks at a photograph of this size reduced."""
+    def sees_small(self, height: int, width: int) -> bool:
+        """Whether what the network gives for a photograph of this size are lines."""
+        if isinstance(self.network, SmallViewLightMapNet):
+            return True
         return self.light_map_side is not None and max(height, width) > self.light_map_side
 
     def see(
@@ -296,17 +306,22 @@ class PhotoEnhancer:
         if self.light_map_side is None:
             raise ValueError("got an enhancer without light_map_side; expected one with")
         seen = colour.to_srgb(see_small(image, self.light_map_side)).clip(0, 1)
-        small = torch.from_numpy(seen).to(self.device).permute(2, 0, 1)[None]
-        light_map = small.new_empty(1, 1, *small.shape[2:])
-        with arithmetic(self.device, self.precision):
-            tiles = self._tiles(
-                lambda window: small[(..., *window.slices)],
-                (small.shape[2], small.shape[3]),
-                max_memory,
+        view = torch.from_numpy(seen).to(self.device).permute(2, 0, 1)[None]
+        with torch.no_grad(), arithmetic(self.device, self.precision):
+            if isinstance(self.network, SmallViewLightMapNet):
+                slopes, offsets = self.network.lines(view).float().chunk(2, 1)
+                return view, LightLines(slopes, offsets, LOWEST, HIGHEST, logarithmic=True)
+            light_map = view.new_empty(1, 1, *view.shape[2:])
+            tiles = light_map_tiles(
+                self.network,
+                lambda window: view[(..., *window.slices)],
+                view.shape[2],
+                view.shape[3],
+                self._tile_side(max_memory),
             )
             for window, _, part in tiles:
                 light_map[(..., *window.slices)] = part
-        return small, fit_lines(light_map, brightness_of(small))
+        return view, fit_lines(light_map, brightness_of(view))
 
     @torch.no_grad()
     def _tiles(
@@ -316,16 +331,20 @@ class PhotoEnhancer:
         max_memory: int | None = None,
         lines: LightLines | None = None,
     ) -> Iterator[tuple[Window, Tensor, Tensor]]:
+        if isinstance(self.network, LightMapUNet) and lines is None:
+            yield from light_map_tiles(self.network, read, *size, self._tile_side(max_memory))
+            return
+        assert lines is not None
+        for tile in cut(*size, _LINES_TILE, 0):
+            photo = read(tile.core)
+            yield tile.core, photo, lines.at(brightness_of(photo), tile.core, *size)
+
+    def _tile_side(self, max_memory: int | None) -> int:
+        assert isinstance(self.network, LightMapUNet)
         memory = max_memory or self.max_memory
         if memory is None:
             memory = min(free_memory(self.device) // 2, _MOST_MEMORY)
-        side = tile_side(self.network, memory)
-        if lines is None:
-            yield from light_map_tiles(self.network, read, *size, side)
-            return
-        for tile in cut(*size, side, 0):
-            photo = read(tile.core)
-            yield tile.core, photo, lines.at(brightness_of(photo), tile.core, *size)
+        return tile_side(self.network, memory)
 
 
 def _check_range(lowest: float, highest: float) -> None:

@@ -211,7 +211,7 @@ class PhotoRun:
             return None
         photo = open_photo(job.source, self.max_pixels)
         loses_alpha = photo.header.alpha and not check_can_hold(job.target, None).alpha
-        if loses_alpha or not (can_stream(photo) and self.enhancer.sees_less(*photo.size)):
+        if loses_alpha or not (can_stream(photo) and self.enhancer.sees_small(*photo.size)):
             return None
         _tell(photo)
         memory = self._spare if self.on_cpu else self._on_device

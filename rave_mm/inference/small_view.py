@@ -1,12 +1,15 @@
 """The light map of a photograph of any size, from a small view of it.
 
-The network sees the photograph reduced to so many pixels of its long side. Its light map there is
-explained around each pixel as a line, ``M = a * brightness + b``, as the fast guided filter does
-(He and Sun, arXiv 1505.00996); ``a`` and ``b``, enlarged bilinearly, are applied to the brightness
-of the full-size pixels, which have the edges that the small view has lost.
+A network sees the photograph reduced to so many pixels of its long side. What it gives are lines:
+around each of a few points ``a`` and ``b``, by which the light map follows from the brightness
+``g`` of the full-size pixels, which have the edges that the small view has lost. ``a`` and ``b``
+are enlarged bilinearly.
 
-What is lost for good is what the network would have seen between these pixels. For a network that
-was trained on small photographs, that is a gain on large ones; docs/enhance.md has the figures.
+:class:`rave_mm.networks.small_view_net.SmallViewLightMapNet` gives the lines itself, of the light
+map's logarithm: ``log M = a g + b``. For the light map of any other network they are fit,
+``M = a g + b``, as the fast guided filter does (He and Sun, arXiv 1505.00996). What is lost for
+good then is what that network would have seen between the pixels of the view; for one that was
+trained on small photographs, that is a gain on large ones: docs/enhance.md has the figures.
 """
 
 from dataclasses import dataclass
@@ -33,14 +36,16 @@ class LightLines:
     Attributes:
         slopes: ``a``, (1, 1, h, w).
         offsets: ``b``, of the same shape.
-        lowest: The light map is never below this,
+        lowest: What the lines give is never below this,
         highest: nor above this: beyond what the network gave, a line is no guess but an accident.
+        logarithmic: Whether they give the logarithm of the light map, in place of itself.
     """
 
     slopes: Tensor
     offsets: Tensor
     lowest: float
     highest: float
+    logarithmic: bool = False
 
     def at(self, brightness: Tensor, window: Window, height: int, width: int) -> Tensor:
         """The light map in a window of a photograph.
@@ -58,7 +63,8 @@ class LightLines:
         columns = _enlarging(self.slopes.shape[3], width, window.left, window.right)
         rows, columns = rows.to(self.slopes), columns.to(self.slopes).T
         slopes, offsets = rows @ self.slopes @ columns, rows @ self.offsets @ columns
-        return (slopes * brightness + offsets).clamp(self.lowest, self.highest)
+        given = (slopes * brightness + offsets).clamp(self.lowest, self.highest)
+        return given.exp() if self.logarithmic else given
 
     def whole(self, photo: Tensor) -> Tensor:
         """The light map (1, 1, H, W) of a whole photograph, (1, 3, H, W) in [0, 1]."""
@@ -83,7 +89,8 @@ class LightLines:
         # Rounding may make it a pixel too large or too small.
         full = lines.resize(across, vscale=down, kernel="linear")
         full = full.embed(0, 0, brightness.width, brightness.height, extend="copy")
-        return (full[0] * brightness + full[1]).clamp(min=self.lowest, max=self.highest)
+        given = (full[0] * brightness + full[1]).clamp(min=self.lowest, max=self.highest)
+        return given.exp() if self.logarithmic else given
 
 
 def see_small(image: pyvips.Image, long_side: int) -> NDArray:

@@ -69,7 +69,7 @@ def read_generator_weights(checkpoint: str | Path) -> dict[str, Tensor]:
         checkpoint: As for :func:`read_checkpoint`.
 
     Returns:
-        State dict of ``LightMapUNet``.
+        State dict of ``LightMapUNet`` or ``SmallViewLightMapNet``.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -10,7 +10,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from rave_mm.networks.published_checkpoints import adopt_published_keys, check_shapes
+from rave_mm.networks.published_checkpoints import adopt_published_keys, check_weights
 
 PaddingMode = Literal["zeros", "reflect"]
 Start = Literal["normal", "identity"]
@@ -294,5 +294,5 @@ class LightMapUNet(BaseModule):
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         adopt_published_keys(state_dict, prefix, child="")
-        check_shapes(state_dict, self, prefix)
+        check_weights(state_dict, self, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -52,15 +52,21 @@ PUBLISHED_NAMES: Mapping[str, str] = _name_table()
 """Published parameter name, without ``module.``, to that of ``LightMapUNet``."""
 
 _OWN_NAMES = frozenset(PUBLISHED_NAMES.values())
+_SMALL_VIEW_NAMES = frozenset({"view_side", "whole_view.weight"})
 
 
 class UnknownCheckpointError(ValueError):
-    """A checkpoint does not hold exactly the weights of a ``LightMapUNet``."""
+    """A checkpoint does not hold exactly the weights of a light-map network."""
 
 
 def is_published(state_dict: Mapping[str, Any]) -> bool:
     """Whether the keys are just those of a published network, with or without ``module.``."""
     return {_unwrapped(key) for key in state_dict} == PUBLISHED_NAMES.keys()
+
+
+def is_small_view(state_dict: Mapping[str, Any]) -> bool:
+    """Whether the keys are those of a ``SmallViewLightMapNet``, as far as can be told."""
+    return state_dict.keys() >= _SMALL_VIEW_NAMES
 
 
 def convert_published(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -83,15 +89,15 @@ def convert_published(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def extract_generator_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """Find the network's weights in a checkpoint of any known form.
 
-    Known are published networks, state dicts of ``LightMapUNet``, and those of a model that
-    holds one as ``generator``; each bare or under ``state_dict`` or ``params``, with or without
-    ``module.`` prefixes. What a model holds beside its generator is left out.
+    Known are published networks, state dicts of ``LightMapUNet`` and ``SmallViewLightMapNet``, and
+    those of a model that holds one as ``generator``; each bare or under ``state_dict`` or
+    ``params``, with or without ``module.`` prefixes. What a model holds beside its generator is left out.
 
     Args:
         checkpoint: What ``torch.load(path, map_location="cpu", weights_only=True)`` gives.
 
     Returns:
-        State dict of ``LightMapUNet``.
+        State dict of ``LightMapUNet`` or ``SmallViewLightMapNet``.
 
     Raises:
         UnknownCheckpointError: If the checkpoint has none of these forms.
@@ -113,7 +119,7 @@ def extract_generator_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor
         candidate = {_unwrapped(key): value for key, value in candidate.items()}
         if is_published(candidate):
             return convert_published(candidate)
-        if candidate.keys() == _OWN_NAMES:
+        if candidate.keys() == _OWN_NAMES or is_small_view(candidate):
             return candidate
     raise _unknown(held or weights)
 
@@ -143,7 +149,7 @@ def adopt_published_keys(
         UnknownCheckpointError: If the weights are not found.
     """
     found = _under(state_dict, prefix + child)
-    if found.keys() == _OWN_NAMES or (child and found):
+    if found.keys() == _OWN_NAMES or is_small_view(found) or (child and found):
         return
     weights = extract_generator_weights(_under(state_dict, prefix))
     for key in [key for key in state_dict if key.startswith(prefix)]:
@@ -151,27 +157,27 @@ def adopt_published_keys(
     state_dict.update({prefix + child + key: value for key, value in weights.items()})
 
 
-def check_shapes(state_dict: Mapping[str, Any], network: nn.Module, prefix: str = "") -> None:
-    """Refuse weights of other sizes, which MMEngine would only warn about.
+def check_weights(state_dict: Mapping[str, Any], network: nn.Module, prefix: str = "") -> None:
+    """Refuse weights that are missing or of other sizes, which MMEngine would only warn about.
 
     Args:
-        state_dict: Holds a value for every weight of the network.
+        state_dict: What is to be loaded.
         network: What the weights are for.
         prefix: Before each of the network's names in the state dict.
 
     Raises:
-        UnknownCheckpointError: If a shape differs; names all that do.
+        UnknownCheckpointError: A weight is missing or its shape differs; names all that do.
     """
     misfits = []
     for key, wanted in network.state_dict().items():
-        shape = getattr(state_dict[prefix + key], "shape", None)
+        shape = getattr(state_dict.get(prefix + key), "shape", None)
         if shape != wanted.shape:
             got = "no tensor" if shape is None else tuple(shape)
             misfits.append(f"{key}: {got} instead of {tuple(wanted.shape)}")
     if misfits:
         raise UnknownCheckpointError(
-            f"the checkpoint is of a network of other sizes than {type(network).__name__}: "
-            f"{_some(misfits)}; expected the published widths (32 and 64 channels)"
+            f"the checkpoint is of another network than this {type(network).__name__}: "
+            f"{_some(misfits)}; expected one of the same kind and the same widths"
         )
 
 
@@ -200,6 +206,7 @@ def _unknown(state_dict: Mapping[str, Any]) -> UnknownCheckpointError:
         f"found keys: {_some(keys)}",
         f"expected those of LightMapUNet, alone or under '{GENERATOR_PREFIX}': {_some(ours)}",
         f"or those of a published RAVE or CLIP-LIT network: {_some(theirs)}",
+        f"or those of SmallViewLightMapNet, among them: {_some(sorted(_SMALL_VIEW_NAMES))}",
     ]
     if set(nearest) & set(keys):
         lines.append(f"missing: {_some(name for name in nearest if name not in keys)}")

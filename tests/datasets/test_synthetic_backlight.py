@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rave_mm.datasets.synthetic_backlight import (
-    foreground_mask,
+    jpeg_compressed,
     linear_to_srgb,
     srgb_to_linear,
     synthetic_backlight,
@@ -19,15 +19,6 @@ def test_srgb_known_values() -> None:
 def test_linear_to_srgb_clips_what_a_sensor_clips() -> None:
     clipped = linear_to_srgb(np.array([-0.1, 1.5], np.float32))
     np.testing.assert_allclose(clipped, [0.0, 1.0], atol=1e-6)
-
-
-def test_mask_is_soft_and_in_the_lower_centre() -> None:
-    masks = np.stack([foreground_mask(90, 120, np.random.default_rng(seed)) for seed in range(40)])
-    assert masks.min() >= 0 and masks.max() <= 1
-    mean = masks.mean(0)
-    assert mean[50:80, 40:80].mean() > 0.8
-    assert mean[:15].mean() < 0.2
-    assert ((masks > 0.05) & (masks < 0.95)).mean() > 0.02
 
 
 def test_foreground_loses_the_stops_that_were_asked_for() -> None:
@@ -53,3 +44,27 @@ def test_bad_input_is_refused() -> None:
         synthetic_backlight(np.zeros((4, 4), np.uint8), rng)
     with pytest.raises(ValueError, match=r"ev: got \(4, 2\)"):
         synthetic_backlight(np.zeros((4, 4, 3), np.uint8), rng, ev=(4, 2))
+
+
+def test_a_mask_says_where_light_is_lost() -> None:
+    photo, mask = np.full((40, 60, 3), 180, np.uint8), np.zeros((40, 60), np.float32)
+    mask[10:30, 20:40] = 1
+    backlit = synthetic_backlight(photo, np.random.default_rng(0), (2.0, 2.0), mask)
+    assert backlit[12:28, 22:38].max() < 120 < 170 < backlit[:8].min()
+
+
+def test_noise_is_what_was_asked_for() -> None:
+    photo, mask = np.full((60, 60, 3), 120, np.uint8), np.ones((60, 60), np.float32)
+    spread = [
+        synthetic_backlight(photo, np.random.default_rng(0), (1.0, 1.0), mask, noise).std()
+        for noise in (1, 4)
+    ]
+    assert spread[1] > 3 * spread[0]
+
+
+def test_jpeg_leaves_colours_where_they_are() -> None:
+    photo = np.zeros((32, 32, 3), np.uint8)
+    photo[..., 0], photo[..., 1] = 200, np.arange(32)[:, None] * 4
+    good, bad = jpeg_compressed(photo, 98), jpeg_compressed(photo, 5)
+    assert np.abs(good.astype(int) - photo).mean() < 3
+    assert np.abs(bad.astype(int) - photo).mean() > 2 * np.abs(good.astype(int) - photo).mean()

@@ -274,6 +274,54 @@ def test_backlight_follows_the_seed_and_needs_a_well_lit_photo():
         SynthesizeBacklight(ev=(4, 2)).transform({"gt": photo, **known})
 
 
+def shadowed(photo, **settings):
+    """What `SynthesizeBacklight` makes of a photo, and of its subject if there is one."""
+    np.random.seed(0)
+    known = {"gt_path": "a.png", "gt_channel_order": "rgb", "gt_color_type": "color"}
+    subject = settings.pop("subject", None)
+    given = {"gt": photo, **known, **({} if subject is None else {"subject": subject})}
+    return SynthesizeBacklight(ev=(2, 2), **settings).transform(given)["img"]
+
+
+def test_a_photo_without_a_shadow_stays_as_it_is():
+    photo = gradient().astype(np.uint8)
+    np.testing.assert_array_equal(shadowed(photo, shadows={"nowhere": 1}), photo)
+    pressed = shadowed(photo, shadows={"nowhere": 1}, jpeg=(60, 60))
+    assert 0 < np.abs(pressed.astype(int) - photo).mean() < 10
+
+
+def test_a_photos_own_subject_is_darkened():
+    photo, mask = np.full((40, 60, 3), 180, np.uint8), np.zeros((40, 60, 3), np.uint8)
+    mask[10:30, 20:40] = 255
+    backlit = shadowed(photo, shadows={"subject": 1}, subject=mask)
+    assert backlit[12:28, 22:38].max() < 120 < 170 < backlit[:8].min()
+    # Without one, something else of the photo is.
+    assert shadowed(house_and_sky(), shadows={"subject": 1}, subject=np.zeros_like(mask)).min() < 60
+
+
+def house_and_sky():
+    photo = np.full((40, 60, 3), 220, np.uint8)
+    photo[15:, 20:40] = (130, 90, 60)
+    return photo
+
+
+def test_each_kind_of_shadow_is_drawn_as_often_as_it_should():
+    step = SynthesizeBacklight(ev=(3, 3), shadows={"everywhere": 3, "nowhere": 1})
+    known = {"gt_path": "a.png", "gt_channel_order": "rgb", "gt_color_type": "color"}
+    np.random.seed(0)
+    photo = np.full((8, 8, 3), 200, np.uint8)
+    dark = [step.transform({"gt": photo, **known})["img"].mean() < 150 for _ in range(400)]
+    assert 0.68 < np.mean(dark) < 0.82
+
+
+@pytest.mark.parametrize("shadows", [{}, {"elipse": 1}, {"ellipse": 0}])
+def test_unknown_shadows_are_refused(shadows):
+    with pytest.raises(
+        ValueError, match=r"shadows: got .*, expected weights of some of \['ellipse'"
+    ):
+        SynthesizeBacklight(shadows=shadows)
+
+
 def test_importing_asks_the_network_for_nothing():
     code = """
 import socket

@@ -12,7 +12,7 @@ from mmagic.evaluation import NIQE
 from torch import Tensor, nn
 
 import rave_mm.register  # noqa: F401 - the cures that MMagic needs
-from rave_mm.datasets.synthetic_backlight import smooth_noise
+from rave_mm.datasets.shadows import smooth_noise
 from rave_mm.evaluation import no_reference
 from rave_mm.evaluation.no_reference import MUSIQ_WEIGHTS, PhotoMUSIQ, PhotoNIQE
 from rave_mm.evaluation.photo_metric import NotComputableError

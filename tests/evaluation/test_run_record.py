@@ -19,7 +19,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from torchvision.models import squeezenet1_1
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
-from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.datasets.shadows import smooth_noise
+from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.evaluation.lpips_weights import BACKBONES
 from rave_mm.evaluation.protocols import PROTOCOLS
 from rave_mm.evaluation.run_record import short_names

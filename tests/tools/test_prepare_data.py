@@ -45,7 +45,7 @@ def test_the_photographs_behind_the_bundled_clip(tool, tmp_path, monkeypatch, ca
     assert "test: 1 photographs" in capsys.readouterr().out
     listed.add_debian_photograph()
     monkeypatch.setattr(sources.shutil, "which", lambda name: name)
-    assert tool.main([*make, "--debs", str(tmp_path / "site")]) == 1
+    assert tool.main([*make, "--packages", str(tmp_path / "site")]) == 1
     assert f"expected one wallpapers_*.deb in {tmp_path / 'site'}" in capsys.readouterr().err
 
 

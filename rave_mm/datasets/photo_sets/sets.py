@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from rave_mm.datasets import synthetic_backlight as backlight
+from rave_mm.datasets import shadows, synthetic_backlight
 from rave_mm.datasets.photo_sets.building import build_set, digest
 from rave_mm.datasets.photo_sets.sources import (
+    Entry,
     chosen_photographs,
-    debian_folders,
+    package_folders,
     photograph_file,
-    pip_folders,
 )
 from rave_mm.photos.reading import read_photo_8_bit
 from rave_mm.photos.writing import write_photo
@@ -51,7 +51,6 @@ def make_demo(
         PreparationError: A package is missing, or ``out`` holds something else.
     """
     chosen = chosen_photographs("demo")
-    source = Path(str(backlight.__file__)).read_bytes()
     parameters = {
         "set": "demo",
         "colours": _COLOURS,
@@ -59,30 +58,31 @@ def make_demo(
         "variants": variants,
         "seed": seed,
         "photographs": digest(json.dumps(chosen, sort_keys=True).encode()),
-        "backlight": digest(source),
+        "backlight": backlight_digest(),
     }
 
     def fill(folder: Path) -> None:
-        places = pip_folders(chosen)
-        for entry in tqdm(chosen, desc="demo photographs", unit="photo"):
-            photo = _reduced(read_photo_8_bit(photograph_file(entry, places)), size, max)
-            backlit_folder, well_lit_folder = _DEMO_FOLDERS[entry["split"]]
-            versions = variants if entry["split"] == "train" else 1
-            for version in range(versions):
-                rng = np.random.default_rng([seed, zlib.crc32(entry["id"].encode()), version])
-                name = f"{entry['id']}_{version}.png" if versions > 1 else f"{entry['id']}.png"
-                _write(folder / backlit_folder / name, backlight.synthetic_backlight(photo, rng))
-                _write(folder / well_lit_folder / name, photo)
+        with package_folders(chosen) as places:
+            for entry in tqdm(chosen, desc="demo photographs", unit="photo"):
+                photo = reduced(read_photo_8_bit(photograph_file(entry, places)), size, max)
+                backlit_folder, well_lit_folder = _DEMO_FOLDERS[entry["split"]]
+                versions = variants if entry["split"] == "train" else 1
+                for version in range(versions):
+                    rng = photograph_rng(entry, seed, version)
+                    name = f"{entry['id']}_{version}.png" if versions > 1 else f"{entry['id']}.png"
+                    backlit = synthetic_backlight.synthetic_backlight(photo, rng)
+                    write_into(folder / backlit_folder / name, backlit)
+                    write_into(folder / well_lit_folder / name, photo)
 
     return build_set(out, parameters, chosen, fill, force)
 
 
-def make_lighting_clip(out: Path, debs: Path | None = None, force: bool = False) -> bool:
+def make_lighting_clip(out: Path, packages: Path | None = None, force: bool = False) -> bool:
     """Collect the photographs behind the bundled CLIP, ``train/ID.png`` and ``test/ID.png``.
 
     Args:
         out: Folder to make.
-        debs: Folder with the .deb files, or None to fetch them with apt-get.
+        packages: Folder with the .deb files, or None to fetch them with apt-get.
         force: Make the set anew even where it is complete.
 
     Returns:
@@ -101,19 +101,28 @@ def make_lighting_clip(out: Path, debs: Path | None = None, force: bool = False)
     }
 
     def fill(folder: Path) -> None:
-        places = pip_folders(chosen)
-        with debian_folders(chosen, debs) as unpacked:
-            places |= unpacked
+        with package_folders(chosen, packages) as places:
             for entry in tqdm(chosen, desc="lighting CLIP photographs", unit="photo"):
-                photo = _reduced(
+                photo = reduced(
                     read_photo_8_bit(photograph_file(entry, places)), CLIP_SHORT_SIDE, min
                 )
-                _write(folder / entry["split"] / f"{entry['id']}.png", photo)
+                write_into(folder / entry["split"] / f"{entry['id']}.png", photo)
 
     return build_set(out, parameters, chosen, fill, force)
 
 
-def _reduced(photo: np.ndarray, limit: int, side: Callable[[tuple[int, ...]], int]) -> np.ndarray:
+def backlight_digest() -> str:
+    """Of all that decides what a synthetic backlight looks like."""
+    sources = (synthetic_backlight, shadows)
+    return digest(b"".join(Path(str(module.__file__)).read_bytes() for module in sources))
+
+
+def photograph_rng(entry: Entry, seed: int, version: int = 0) -> np.random.Generator:
+    """Of a photograph's own: it does not depend on the others in the list."""
+    return np.random.default_rng([seed, zlib.crc32(entry["id"].encode()), version])
+
+
+def reduced(photo: np.ndarray, limit: int, side: Callable[[tuple[int, ...]], int]) -> np.ndarray:
     """Reduce a photograph until its longer (side=max) or shorter (min) side is `limit`."""
     scale = limit / side(photo.shape[:2])
     if scale >= 1:
@@ -122,6 +131,7 @@ def _reduced(photo: np.ndarray, limit: int, side: Callable[[tuple[int, ...]], in
     return np.array(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def _write(path: Path, photo: np.ndarray) -> None:
+def write_into(path: Path, photo: np.ndarray) -> None:
+    """Write a photograph into a folder that may not be there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_photo(path, photo)

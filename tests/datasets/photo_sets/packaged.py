@@ -14,7 +14,7 @@ from rave_mm.photos.writing import write_photo
 
 def photograph(name: str, package: str = "fake", **splits: str) -> dict[str, Any]:
     scene = splits.pop("scene", name)
-    uses = {"demo": None, "clip": None, **splits}
+    uses = {"demo": None, "clip": None, "enhancer": None, **splits}
     return {"id": name, "package": package, "file": f"{name}.png", "scene": scene, **uses}
 
 
@@ -51,9 +51,9 @@ def list_three_photographs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Lis
         folder / "photographs.json",
         {"fake": {**pip, "licence": "CC0", "credit": "nobody"}},
         [
-            photograph("a", demo="train", clip="train"),
-            photograph("b", demo="train", clip="test"),
-            photograph("c", demo="test"),
+            photograph("a", demo="train", clip="train", enhancer="train"),
+            photograph("b", demo="train", clip="test", enhancer="val"),
+            photograph("c", demo="test", enhancer="test"),
         ],
     )
     listed.save()

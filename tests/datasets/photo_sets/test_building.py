@@ -38,14 +38,14 @@ def test_an_interrupted_run_leaves_nothing_or_the_old_set(listed, tmp_path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(sets.backlight, "synthetic_backlight", interrupt)
+        patch.setattr(sets.synthetic_backlight, "synthetic_backlight", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_demo(out, size=32)
         assert not out.exists()
     make_demo(out, size=32)
     before = contents(out)
     with monkeypatch.context() as patch:
-        patch.setattr(sets.backlight, "synthetic_backlight", interrupt)
+        patch.setattr(sets.synthetic_backlight, "synthetic_backlight", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_demo(out, size=16)
     assert contents(out) == before
