@@ -12,19 +12,17 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.config import Config
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from rave_mm import config_path
 from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.evaluation.contact_sheet import contact_sheet
 from rave_mm.photos.reading import read_photo
-from rave_mm.photos.writing import write_photo
 from rave_mm.runtime.whole_files import write_whole
 
 TOOLS = Path(__file__).resolve().parent
@@ -138,21 +136,6 @@ def result_pictures(work_dir: Path) -> list[Image.Image]:
     """The pictures of a run's last test: input, result and ground truth side by side."""
     runs = sorted((work_dir / "test").glob("*/vis_data/vis_image"))
     return [Image.fromarray(read_photo(path)) for path in sorted(runs[-1].glob("*.png"))]
-
-
-def contact_sheet(titles: Sequence[str], rows: Sequence[Image.Image], out: Path) -> None:
-    """Stack rows of equally wide pictures into one, with a title over each column."""
-    width, heading, gap = 384 * len(titles), 24, 4
-    heights = [round(row.height * width / row.width) for row in rows]
-    sheet = Image.new("RGB", (width, heading + sum(heights) + gap * len(rows)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for index, title in enumerate(titles):
-        draw.text((384 * index + 8, 6), title, fill="black")
-    top = heading
-    for row, height in zip(rows, heights, strict=True):
-        sheet.paste(row.resize((width, height), Image.Resampling.LANCZOS), (0, top))
-        top += height + gap
-    write_photo(out, np.array(sheet))
 
 
 def table(summary: dict[str, Any]) -> str:

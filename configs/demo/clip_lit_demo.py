@@ -1,6 +1,6 @@
 """CLIP-LIT on real photographs with the bundled CLIP: minutes on two cores, nothing to download.
 
-As in RAVE's demo, the network starts as the identity, and weights and learning rates are the
+As in RAVE's demo, the network is the one that sees small and starts as the identity, and weights and learning rates are the
 bundled CLIP's. So is the scale of the cosines, which is its logit scale.
 """
 

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from rave_mm.functional import apply_light_map
 from rave_mm.inference.tiling import averaging_weights
+from rave_mm.inference.weights import LightMapNetwork
 from rave_mm.networks.light_map_unet import LightMapUNet
+from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
 from rave_mm.runtime.whole_files import replacing
 
 TOLERANCE = 1e-4
@@ -58,11 +60,42 @@ class ExportableEnhancer(nn.Module):
         return light_map, apply_light_map(photo, light_map)
 
 
-def export_onnx(network: LightMapUNet, path: Path | str) -> float:
+class ExportableLines(nn.Module):
+    """The lines of the network that sees small, from a view.
+
+    To reduce a photograph to the view, and to apply the lines at full size, is left to the program
+    that has the photograph: it need not hold it.
+
+    Args:
+        network: The network.
+    """
+
+    def __init__(self, network: SmallViewLightMapNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, view: Tensor) -> tuple[Tensor]:
+        """Predict the lines (N, 2, h, w) of a view (N, 3, H, W)."""
+        return (self.network.lines(view),)
+
+
+def exportable(network: LightMapNetwork) -> tuple[nn.Module, str, tuple[str, ...]]:
+    """What is exported of a network, and the names of its input and outputs."""
+    if isinstance(network, SmallViewLightMapNet):
+        return ExportableLines(network), "view", ("lines",)
+    return ExportableEnhancer(network), "photo", ("light_map", "enhanced")
+
+
+def export_onnx(network: LightMapNetwork, path: Path | str) -> float:
     """Write an ONNX file, so that a file of this name is always a whole and checked one.
 
-    Its input is ``photo``, float32 RGB in [0, 1], (N, 3, H, W), of any N and any H and W from 2;
-    its outputs are ``light_map`` (N, 1, H, W) and ``enhanced`` (N, 3, H, W).
+    Of ``LightMapUNet``, the input is ``photo``, float32 RGB in [0, 1], (N, 3, H, W), of any N and
+    any H and W from 2; the outputs are ``light_map`` (N, 1, H, W) and ``enhanced`` (N, 3, H, W).
+
+    Of ``SmallViewLightMapNet``, the input is ``view``, alike, a photograph reduced to `side`
+    pixels of its long side; the output is ``lines`` (N, 2, h, w), slopes and offsets: see
+    :meth:`SmallViewLightMapNet.lines`. The file's metadata have `side`, and the limits `lowest`
+    and `highest` of the light map's logarithm.
 
     Args:
         network: In evaluation mode, on the CPU.
@@ -78,7 +111,7 @@ def export_onnx(network: LightMapUNet, path: Path | str) -> float:
     """
     import onnxruntime  # noqa: F401  before a minute is spent on an export
 
-    photo = torch.rand(2, 3, 61, 83)
+    module, given, returned = exportable(network)
     sizes = {
         0: torch.export.Dim("batch"),
         2: torch.export.Dim("height", min=2),
@@ -87,15 +120,18 @@ def export_onnx(network: LightMapUNet, path: Path | str) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PyTorch's exporter about itself
         program = torch.onnx.export(
-            ExportableEnhancer(network).eval(),
-            (photo,),
+            module.eval(),
+            (torch.rand(2, 3, 61, 83),),
             dynamo=True,
-            input_names=["photo"],
-            output_names=["light_map", "enhanced"],
-            dynamic_shapes={"photo": sizes},
+            input_names=[given],
+            output_names=list(returned),
+            dynamic_shapes={given: sizes},
             verbose=False,
         )
     assert program is not None
+    if isinstance(network, SmallViewLightMapNet):
+        limits = {"side": network.side, "lowest": LOWEST, "highest": HIGHEST}
+        program.model.metadata_props.update({name: str(value) for name, value in limits.items()})
     with replacing(Path(path)) as unfinished:
         program.save(unfinished)
         difference = largest_difference(network, unfinished)
@@ -110,11 +146,12 @@ def export_onnx(network: LightMapUNet, path: Path | str) -> float:
 
 @torch.no_grad()
 def largest_difference(
-    network: LightMapUNet, path: Path, shapes: Sequence[tuple[int, int, int]] = CHECKED_SHAPES
+    network: LightMapNetwork, path: Path, shapes: Sequence[tuple[int, int, int]] = CHECKED_SHAPES
 ) -> float:
     """How far an ONNX file is from the network, over random photographs of several sizes.
 
-    The light map is compared with the network's, the result with PyTorch's division by it.
+    The light map or the lines are compared with the network's, the result with PyTorch's division
+    by the light map.
 
     Args:
         network: The network, on the CPU.
@@ -127,13 +164,18 @@ def largest_difference(
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    _, given, _ = exportable(network)
     random = torch.Generator().manual_seed(0)
     differences = []
     for batch, height, width in shapes:
         # Dark, so that the result is not all white.
         photo = torch.rand(batch, 3, height, width, generator=random) * 0.5
-        light_map, enhanced = map(torch.from_numpy, session.run(None, {"photo": photo.numpy()}))
-        # By the file's own light map: where that is near 0, rounding decides between 0 and 1.
-        pairs = ((light_map, network(photo)), (enhanced, apply_light_map(photo, light_map)))
-        differences += [float((found - wanted).abs().max()) for found, wanted in pairs]
+        found = [torch.from_numpy(part) for part in session.run(None, {given: photo.numpy()})]
+        if isinstance(network, SmallViewLightMapNet):
+            pairs = [(found[0], network.lines(photo))]
+        else:
+            light_map, enhanced = found
+            # By the file's own light map: where that is near 0, rounding decides between 0 and 1.
+            pairs = [(light_map, network(photo)), (enhanced, apply_light_map(photo, light_map))]
+        differences += [float((one - other).abs().max()) for one, other in pairs]
     return float(torch.tensor(differences).max())

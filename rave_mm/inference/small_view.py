@@ -85,10 +85,16 @@ class LightLines:
         lines = pyvips.Image.new_from_memory(
             np.ascontiguousarray(both).data, width, height, 2, "float"
         )
+        # Not `resize`, which is off by half a pixel of what it makes.
         across, down = brightness.width / width, brightness.height / height
-        # Rounding may make it a pixel too large or too small.
-        full = lines.resize(across, vscale=down, kernel="linear")
-        full = full.embed(0, 0, brightness.width, brightness.height, extend="copy")
+        full = lines.affine(
+            [across, 0, 0, down],
+            interpolate=pyvips.Interpolate.new("bilinear"),
+            idx=0.5 - 0.5 / across,
+            idy=0.5 - 0.5 / down,
+            oarea=[0, 0, brightness.width, brightness.height],
+            extend="copy",
+        )
         given = (full[0] * brightness + full[1]).clamp(min=self.lowest, max=self.highest)
         return given.exp() if self.logarithmic else given
 

@@ -59,16 +59,17 @@ class Conv3x3(nn.Conv2d):
 
 
 class ResidualBlock(nn.Module):
-    """``lrelu(x + conv2(lrelu(conv1(x))))``, without bias, with reflect padding.
+    """``lrelu(x + conv2(lrelu(conv1(x))))``, without bias.
 
     Args:
         channels: Channels of input and output.
+        padding_mode: ``"zeros"`` or ``"reflect"``.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, padding_mode: PaddingMode = "reflect") -> None:
         super().__init__()
-        self.conv1 = Conv3x3(channels, channels, "reflect", bias=False)
-        self.conv2 = Conv3x3(channels, channels, "reflect", bias=False)
+        self.conv1 = Conv3x3(channels, channels, padding_mode, bias=False)
+        self.conv2 = Conv3x3(channels, channels, padding_mode, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform (N, C, H, W) into the same shape."""

@@ -91,7 +91,8 @@ def extract_generator_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor
 
     Known are published networks, state dicts of ``LightMapUNet`` and ``SmallViewLightMapNet``, and
     those of a model that holds one as ``generator``; each bare or under ``state_dict`` or
-    ``params``, with or without ``module.`` prefixes. What a model holds beside its generator is left out.
+    ``params``, with or without ``module.`` prefixes. What a model holds beside its generator is
+    left out.
 
     Args:
         checkpoint: What ``torch.load(path, map_location="cpu", weights_only=True)`` gives.

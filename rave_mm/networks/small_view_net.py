@@ -18,8 +18,12 @@ from rave_mm.networks.published_checkpoints import (
     check_weights,
 )
 
-LOWEST, HIGHEST = -4.0, 0.2
-"""Of the logarithm of the light map: a pixel becomes 55 times as bright at most, or four fifths."""
+LOWEST, HIGHEST = -4.0, 0.1
+"""Of the logarithm of the light map.
+
+A pixel becomes 55 times as bright at most, and a tenth darker at most: CLIPs take a backlit photo
+for a better one when its bright parts are dimmed, and would have them dimmed without end.
+"""
 
 _SLOPE = 0.2
 # About those of photographs: in [0, 1] as they are, the first hundreds of steps learn little.
@@ -74,12 +78,12 @@ class SmallViewLightMapNet(BaseModule):
         self.register_buffer("view_side", torch.tensor(side))
         levels = list(zip(widths[:-1], widths[1:], strict=True))
         self.stem = nn.Sequential(_halving(3, widths[0]), _halving(widths[0], widths[0]))
-        self.before = nn.ModuleList(ResidualBlock(fine) for fine, _ in levels)
+        self.before = nn.ModuleList(ResidualBlock(fine, "zeros") for fine, _ in levels)
         self.down = nn.ModuleList(_halving(fine, coarse) for fine, coarse in levels)
-        self.bottom = ResidualBlock(widths[-1])
+        self.bottom = ResidualBlock(widths[-1], "zeros")
         self.whole_view = nn.Linear(widths[-1], widths[-1])
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in levels)
-        self.after = nn.ModuleList(ResidualBlock(fine) for fine, _ in levels)
+        self.after = nn.ModuleList(ResidualBlock(fine, "zeros") for fine, _ in levels)
         self.out = nn.Conv2d(widths[0], 2, 3, padding=1)
         self.reset_parameters()
 
@@ -156,7 +160,9 @@ class SmallViewLightMapNet(BaseModule):
         # A level for the brightness that a point has in the view, and a slope for what differs from
         # it: a slope through 0 would have to be right before the level could be.
         slopes, levels = self.out(features).chunk(2, 1)
-        brightness = F.avg_pool2d(view.mean(1, keepdim=True), 4, ceil_mode=True)
+        brightness = F.avg_pool2d(
+            view.mean(1, keepdim=True), 4, ceil_mode=True, count_include_pad=False
+        )
         return torch.cat([slopes, levels - slopes * brightness], 1)
 
     def _load_from_state_dict(

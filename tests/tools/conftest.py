@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
-from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.datasets.shadows import smooth_noise
+from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.photos.writing import write_photo
 
 

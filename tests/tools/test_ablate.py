@@ -18,7 +18,8 @@ from mmengine.hooks import CheckpointHook
 import rave_mm.register  # noqa: F401 - before the tools, which run in this process
 from rave_mm import config_path
 from rave_mm.ablation.grid import Run
-from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.datasets.shadows import smooth_noise
+from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
 from tests.tools.loading import load_tool

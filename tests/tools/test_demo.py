@@ -3,14 +3,11 @@
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 from mmengine.config import Config
-from PIL import Image
 
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
-from rave_mm.photos.reading import read_photo
 from tests.tools.loading import load_tool
 
 
@@ -51,15 +48,6 @@ def test_the_tiny_setting_shortens_every_phase(demo: ModuleType) -> None:
     schedule = read_schedule(config.train_cfg.phases)
     assert [phase.iterations for phase in schedule.phases] == [2, 2, 2]
     assert schedule.iterations == 6
-
-
-def test_contact_sheet_stacks_the_rows(demo: ModuleType, tmp_path: Path) -> None:
-    rows = [Image.new("RGB", (96, 10), colour) for colour in ((200, 10, 10), (10, 10, 200))]
-    demo.contact_sheet(("input", "RAVE", "ground truth"), rows, tmp_path / "sheet.png")
-    sheet = read_photo(tmp_path / "sheet.png")
-    assert sheet.shape == (24 + 2 * (120 + 4), 1152, 3)
-    np.testing.assert_array_equal(sheet[24 + 60, 600], (200, 10, 10))
-    np.testing.assert_array_equal(sheet[24 + 124 + 60, 600], (10, 10, 200))
 
 
 def test_table_has_the_figures(demo: ModuleType) -> None:

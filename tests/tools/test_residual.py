@@ -10,7 +10,8 @@ import pytest
 
 from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.vocabulary import embed_phrases
-from rave_mm.datasets.synthetic_backlight import smooth_noise, synthetic_backlight
+from rave_mm.datasets.shadows import smooth_noise
+from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.direction.residual_vector import ResidualVector
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo

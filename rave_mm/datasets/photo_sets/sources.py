@@ -170,7 +170,7 @@ def _npm_folders(
 
 
 def _fetch(name: str, version: str) -> bytes:
-    registry = os.environ.get("npm_config_registry", "https://registry.npmjs.org").rstrip("/")
+    registry = os.environ.get("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org").rstrip("/")
     address = f"{registry}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
     with urllib.request.urlopen(address, timeout=60) as answer:
         data: bytes = answer.read()

@@ -127,7 +127,7 @@ def test_npm_is_asked_for_the_packages_file(listed, tmp_path, monkeypatch):
         asked.append(address)
         return file.open("rb")
 
-    monkeypatch.setenv("npm_config_registry", "https://mirror.example/")
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://mirror.example/")
     monkeypatch.setattr(sources.urllib.request, "urlopen", answer)
     with package_folders(chosen_photographs("enhancer")) as places:
         assert (places["@site/photos"] / "hill.png").is_file()

@@ -1,0 +1,153 @@
+"""Compare enhancers on the enhancer's test sets: `python tools/compare_enhancers.py CHECKPOINT...`.
+
+Beside the checkpoints stand the photos as they are and a shadows slider, which needs no network.
+The sets are those that `python tools/prepare_data.py enhancer` makes: soft shadows, subjects
+darkened along their outlines, camera-sized photos, photos that need nothing, and photos that are
+backlit by nature. Choices are made on `--split val`; the test is for the end.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from rave_mm.runtime.compat import silence_import_noise
+
+silence_import_noise()
+
+# E402: these import MMEngine, which must be silenced before.
+from rave_mm.benchmark.enhancers import (  # noqa: E402
+    Enhance,
+    Quality,
+    faithfulness,
+    halo,
+    qualities,
+    shadows_slider,
+)
+from rave_mm.evaluation.contact_sheet import contact_sheet  # noqa: E402
+from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
+from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
+from rave_mm.photos.folders import list_photos  # noqa: E402
+from rave_mm.photos.reading import read_photo_8_bit  # noqa: E402
+from rave_mm.runtime.whole_files import write_whole  # noqa: E402
+
+SETS = ("soft", "subjects", "camera")
+GOOD = "soft/well-lit"
+REAL = "real"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "checkpoints",
+        nargs="*",
+        metavar="[NAME=]CHECKPOINT",
+        help="path or address, ours or a published one (default: the one that ships)",
+    )
+    parser.add_argument("--data", type=Path, default=Path("data/enhancer"), help="the set")
+    parser.add_argument(
+        "--split", choices=("test", "val"), default="test", help="of the set (default: test)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("work_dirs/compare_enhancers"),
+        help="folder for the result",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    return parser.parse_args()
+
+
+def build(checkpoints: list[str], device: str) -> dict[str, Enhance]:
+    """The enhancers by their names."""
+    enhancers: dict[str, Enhance] = {"input": np.copy, "shadows slider": shadows_slider}
+    for given in checkpoints or [f"shipped={BUNDLED_ENHANCER}"]:
+        name, equals, checkpoint = given.partition("=")
+        if not equals:
+            name, checkpoint = Path(given).stem, given
+        enhancers[name] = PhotoEnhancer(checkpoint, device=device).enhance
+    return enhancers
+
+
+def mean(found: list[dict[str, Quality]]) -> dict[str, Quality]:
+    """The mean quality of each enhancer's results."""
+    return {
+        name: Quality(
+            float(np.mean([each[name].psnr for each in found])),
+            float(np.mean([each[name].ssim for each in found])),
+        )
+        for name in found[0]
+    }
+
+
+def draw(folder: Path, enhancers: Mapping[str, Enhance], out: Path) -> None:
+    """Input and results of a folder's photos side by side."""
+    rows = []
+    for path in tqdm(list_photos(folder), desc="contact sheet", unit="photo"):
+        photo = read_photo_8_bit(path)
+        rows.append(Image.fromarray(np.hstack([enhance(photo) for enhance in enhancers.values()])))
+    contact_sheet(tuple(enhancers), rows, out, column=256)
+
+
+def table(result: Mapping[str, Mapping[str, object]]) -> str:
+    """A line for each enhancer, a column for each figure."""
+    headings = list(dict.fromkeys(key for row in result.values() for key in row))
+    width = max(map(len, result)) + 2
+    lines = [" " * width + "".join(f"{heading:>17}" for heading in headings)]
+    for name, row in result.items():
+        lines.append(f"{name:{width}}" + "".join(f"{row.get(key, ''):>17}" for key in headings))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    folder = arguments.data / arguments.split
+    if not folder.is_dir():
+        sys.exit(
+            f"tools/compare_enhancers.py: no {folder}; expected what "
+            "`python tools/prepare_data.py enhancer` makes"
+        )
+    try:
+        enhancers = build(arguments.checkpoints, arguments.device)
+    except (OSError, ValueError) as error:
+        sys.exit(f"tools/compare_enhancers.py: {error}")
+    figures: dict[str, dict[str, float]] = {name: {} for name in enhancers}
+    shown: dict[str, dict[str, object]] = {name: {} for name in enhancers}
+    for name in SETS:
+        pairs = folder / name
+        if not pairs.is_dir():  # there are no camera-sized ones to validate with
+            continue
+        count = len(list_photos(pairs / "backlit"))
+        found = mean(list(tqdm(qualities(pairs, enhancers), name, count, unit="photo")))
+        for each, value in found.items():
+            figures[each] |= {f"{name}/psnr": value.psnr, f"{name}/ssim": value.ssim}
+            shown[each][name] = f"{value.psnr:.2f} / {value.ssim:.3f}"
+    good = folder / GOOD
+    kept = list(
+        tqdm(faithfulness(good, enhancers), "good photos", len(list_photos(good)), unit="photo")
+    )
+    for name, enhance in enhancers.items():
+        own = float(np.median([each[name].psnr for each in kept]))
+        rim = halo(enhance)
+        figures[name] |= {"good/median psnr": own, "halo": rim}
+        shown[name] |= {"good to itself": f"{own:.1f}", "halo": f"{rim:.2f}"}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    record = arguments.out / f"{arguments.split}.json"
+    write_whole(record, json.dumps(figures, indent=2) + "\n")
+    print(f"\n{table(shown)}\n\nPSNR in dB / SSIM; good photos: median PSNR to themselves; halo in")
+    print(f"levels of 255 beside strong edges\nfigures   {record}")
+    if (folder / REAL).is_dir():
+        sheet = arguments.out / f"{arguments.split}_real.jpg"
+        draw(folder / REAL, enhancers, sheet)
+        print(f"pictures  {sheet}")
+
+
+if __name__ == "__main__":
+    main()
