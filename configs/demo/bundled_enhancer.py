@@ -6,7 +6,7 @@ photos are those of `tools/prepare_data.py enhancer`; validation is on other sce
 
 _base_ = "rave_demo.py"
 
-iterations = 6000
+iterations = 5000
 train_data = "data/enhancer/train/"
 val_data = "data/enhancer/val/soft/"
 

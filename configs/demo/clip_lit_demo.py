@@ -1,7 +1,7 @@
 """CLIP-LIT on real photographs with the bundled CLIP: minutes on two cores, nothing to download.
 
-As in RAVE's demo, the network is the one that sees small and starts as the identity, and weights and learning rates are the
-bundled CLIP's. So is the scale of the cosines, which is its logit scale.
+As in RAVE's demo, the network is the one that sees small and starts as the identity, and weights
+and learning rates are the bundled CLIP's. So is the scale of the cosines, which is its logit scale.
 """
 
 _base_ = [
