@@ -28,7 +28,9 @@ def test_configs_are_found() -> None:
         "rave/rave_baid_paired.py",
         "rave/rave_baid_div2k_unpaired.py",
         "rave/rave_lol_v1.py",
+        "rave/rave_baid_paired_small_view.py",
         "demo/rave_demo.py",
+        "demo/rave_demo_paper_network.py",
         "clip_lit/clip_lit_baid_paired.py",
         "clip_lit/clip_lit_baid_div2k.py",
         "clip_lit_latent/clip_lit_latent_baid_paired.py",
@@ -62,7 +64,8 @@ def test_config_builds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ]
     datasets = [val, config.test_dataloader.dataset, *trained]
     folders = {set_[key] for set_ in datasets for key in ("backlit", "well_lit") if key in set_}
-    folders |= {set_.data_root + set_.data_prefix.gt for set_ in datasets if "data_prefix" in set_}
+    for set_ in datasets:
+        folders |= {set_.data_root + prefix for prefix in set_.get("data_prefix", {}).values()}
     residual = config.model.losses.guidance.get("residual")
     if residual:
         folders |= {residual.well_lit, residual.backlit}
@@ -74,8 +77,8 @@ def test_config_builds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert len(DATASETS.build(dataset)) == 2
     for dataset in trained:
         sample = DATASETS.build(dataset)[0]["inputs"]
-        augment = dataset.pipeline[2 if isinstance(sample, dict) else 1]
-        size = augment.get("size") or augment["crop_size"]
+        sizes = [step.get("size") or step.get("crop_size") for step in dataset.pipeline]
+        size = next(filter(None, sizes))
         for photo in sample.values() if isinstance(sample, dict) else [sample]:
             assert photo.shape == (3, size, size)
     whole = DATASETS.build(val)[0]

@@ -61,18 +61,28 @@ def parse_arguments() -> argparse.Namespace:
         default=Path("work_dirs/compare_enhancers"),
         help="folder for the result",
     )
+    parser.add_argument(
+        "--light-map-side",
+        type=int,
+        metavar="N",
+        help="let networks that look at all pixels look at N of the long side (default: all, which "
+        "takes minutes for a camera photo)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     return parser.parse_args()
 
 
-def build(checkpoints: list[str], device: str) -> dict[str, Enhance]:
+def build(checkpoints: list[str], device: str, side: int | None) -> dict[str, Enhance]:
     """The enhancers by their names."""
     enhancers: dict[str, Enhance] = {"input": np.copy, "shadows slider": shadows_slider}
     for given in checkpoints or [f"shipped={BUNDLED_ENHANCER}"]:
         name, equals, checkpoint = given.partition("=")
         if not equals:
             name, checkpoint = Path(given).stem, given
-        enhancers[name] = PhotoEnhancer(checkpoint, device=device).enhance
+        enhancer = PhotoEnhancer(checkpoint, device=device)
+        if enhancer.light_map_side is None and side is not None:
+            enhancer = PhotoEnhancer(checkpoint, device=device, light_map_side=side)
+        enhancers[name] = enhancer.enhance
     return enhancers
 
 
@@ -115,7 +125,7 @@ def main() -> None:
             "`python tools/prepare_data.py enhancer` makes"
         )
     try:
-        enhancers = build(arguments.checkpoints, arguments.device)
+        enhancers = build(arguments.checkpoints, arguments.device, arguments.light_map_side)
     except (OSError, ValueError) as error:
         sys.exit(f"tools/compare_enhancers.py: {error}")
     figures: dict[str, dict[str, float]] = {name: {} for name in enhancers}

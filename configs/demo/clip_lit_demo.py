@@ -12,7 +12,7 @@ _base_ = [
 ]
 
 model = dict(
-    generator=dict(_delete_=True, type="SmallViewLightMapNet", side=160),
+    generator=dict(_delete_=True, type="SmallViewLightMapNet"),
     pair=dict(_delete_=True, type="PromptPair"),
     losses=dict(
         _delete_=True,

@@ -13,7 +13,7 @@ _base_ = [
 ]
 
 model = dict(
-    generator=dict(_delete_=True, type="SmallViewLightMapNet", side=160),
+    generator=dict(_delete_=True, type="SmallViewLightMapNet"),
     losses=dict(
         _delete_=True,
         guidance=dict(

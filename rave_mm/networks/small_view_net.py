@@ -62,7 +62,7 @@ class SmallViewLightMapNet(BaseModule):
 
     def __init__(
         self,
-        side: int = 192,
+        side: int = 160,
         widths: Sequence[int] = (32, 48, 64, 96, 128),
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:

@@ -1,3 +1,3 @@
 """Which estimator of the residual vector?"""
 
-_base_ = ["../rave_demo.py", "../../_base_/grids/estimator.py"]
+_base_ = ["../rave_demo_paper_network.py", "../../_base_/grids/estimator.py"]

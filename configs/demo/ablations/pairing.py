@@ -4,7 +4,7 @@ Unpaired, the well-lit ones show other things: those from a to f, which are most
 backlit photos from g to z.
 """
 
-_base_ = ["../rave_demo.py", "../../_base_/grids/three_seeds.py"]
+_base_ = ["../rave_demo_paper_network.py", "../../_base_/grids/three_seeds.py"]
 
 _residual = "model.losses.guidance.residual"
 _backlit = {f"{_residual}.backlit": _base_.train_backlit + "/[g-z]*"}

@@ -1,6 +1,6 @@
 """How many photos of either kind does the residual vector need? Each seed draws others."""
 
-_base_ = ["../rave_demo.py", "../../_base_/grids/three_seeds.py"]
+_base_ = ["../rave_demo_paper_network.py", "../../_base_/grids/three_seeds.py"]
 
 _residual = "model.losses.guidance.residual"
 ablation = dict(

@@ -3,7 +3,7 @@
 Both are guided for as long; the reconstruction's 200 iterations come on top.
 """
 
-_base_ = ["../rave_demo.py", "../../_base_/grids/three_seeds.py"]
+_base_ = ["../rave_demo_paper_network.py", "../../_base_/grids/three_seeds.py"]
 
 _guided = _base_.train_cfg.phases[0]
 _rise, _fall = _base_.param_scheduler

@@ -3,7 +3,7 @@
 The bundled CLIP's guidance has another scale than OpenAI's: 15 stands for the paper's 6 * 320.
 """
 
-_base_ = ["../rave_demo.py", "../../_base_/grids/three_seeds.py"]
+_base_ = ["../rave_demo_paper_network.py", "../../_base_/grids/three_seeds.py"]
 
 ablation = dict(
     axes=dict(
