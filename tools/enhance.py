@@ -16,27 +16,22 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
-import torch
-import torch.distributed as dist
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from rave_mm.inference.arithmetic import Precision, choose_device
+from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs
+from rave_mm.inference.photo_run import Outcome, PhotoRun
+from rave_mm.inference.shipped import BUNDLED_ENHANCER, ShippedEnhancer
+from rave_mm.photos.folders import first_few
+from rave_mm.photos.reading import MAX_PIXELS
 from rave_mm.runtime.compat import silence_import_noise
+from rave_mm.runtime.memory import parse_memory
 
-silence_import_noise()
-
-# E402: these import MMEngine, which must be silenced before.
-from rave_mm.inference.arithmetic import Precision, choose_device  # noqa: E402
-from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
-from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs  # noqa: E402
-from rave_mm.inference.photo_run import Outcome, PhotoRun  # noqa: E402
-from rave_mm.inference.weights import BUNDLED_ENHANCER  # noqa: E402
-from rave_mm.networks.light_map_unet import PaddingMode  # noqa: E402
-from rave_mm.photos.folders import first_few  # noqa: E402
-from rave_mm.photos.reading import MAX_PIXELS  # noqa: E402
-from rave_mm.runtime.memory import parse_memory  # noqa: E402
+if TYPE_CHECKING:
+    from rave_mm.inference.photo_enhancer import PhotoEnhancer
 
 FORMATS = {
     "jpg": ".jpg",
@@ -78,8 +73,8 @@ def parse_arguments() -> argparse.Namespace:
         "--light-map-side",
         type=int,
         metavar="N",
-        help="let the network look at photos reduced to N pixels of their long side, such as 384, "
-        "and apply its light map along their edges: about a second for a camera photo (default: "
+        help="let the network look at photos reduced to N pixels of their long side, and apply its "
+        "light map along their edges (default: what it was made for; the paper's network looks at "
         "all pixels)",
     )
     parser.add_argument(
@@ -93,7 +88,7 @@ def parse_arguments() -> argparse.Namespace:
         "--padding-mode",
         choices=("reflect", "zeros"),
         default="reflect",
-        help="of the network (default: reflect, as in the published code)",
+        help="of the paper's network (default: reflect, as in the published code)",
     )
     parser.add_argument(
         "--save-light-map", action="store_true", help="also write RESULT.light_map.png"
@@ -193,9 +188,34 @@ def gathered(outcomes: list[Outcome], processes: int) -> list[Outcome]:
     """
     if processes == 1:
         return outcomes
+    import torch.distributed as dist
+
     parts: list[list[Outcome]] = [[] for _ in range(processes)]
     dist.all_gather_object(parts, outcomes)
     return [outcome for part in parts for outcome in part]
+
+
+def load_enhancer(arguments: argparse.Namespace) -> "PhotoEnhancer | ShippedEnhancer":
+    """The enhancer that was asked for; for the one that ships, on a CPU, without PyTorch."""
+    precision: Precision = arguments.precision
+    shipped = arguments.checkpoint == BUNDLED_ENHANCER and precision == "float32"
+    if shipped and arguments.device in ("auto", "cpu"):
+        return ShippedEnhancer(arguments.light_map_side)
+    silence_import_noise()
+    import torch
+
+    from rave_mm.inference.photo_enhancer import PhotoEnhancer
+
+    device = choose_device(arguments.device)
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return PhotoEnhancer(
+        arguments.checkpoint,
+        device=device,
+        padding_mode=arguments.padding_mode,
+        light_map_side=arguments.light_map_side,
+        precision=precision,
+    )
 
 
 def main() -> None:
@@ -204,8 +224,6 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # for names of photos, whatever their encoding
             stream.reconfigure(errors="surrogateescape")
     rank, processes = (int(os.environ.get(name, n)) for name, n in (("RANK", 0), ("WORLD_SIZE", 1)))
-    padding_mode: PaddingMode = arguments.padding_mode
-    precision: Precision = arguments.precision
     try:
         plan = plan_jobs(
             arguments.photos,
@@ -215,17 +233,8 @@ def main() -> None:
             compare=arguments.compare,
         )
         check_writable(arguments.out)
-        device = choose_device(arguments.device)
-        if device.type == "cuda":
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         run = PhotoRun(
-            PhotoEnhancer(
-                arguments.checkpoint,
-                device=device,
-                padding_mode=padding_mode,
-                light_map_side=arguments.light_map_side,
-                precision=precision,
-            ),
+            load_enhancer(arguments),
             strength=arguments.strength,
             replace=arguments.replace,
             max_memory=arguments.max_memory,
@@ -235,6 +244,8 @@ def main() -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"tools/enhance.py: {error}")
     if processes > 1:
+        import torch.distributed as dist
+
         # One process may have photos left long after another has finished.
         dist.init_process_group("gloo", timeout=timedelta(days=30))
     started = time.perf_counter()

@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
-Device: TypeAlias = str | torch.device
+# What the types are called is needed where PyTorch is not.
+Device: TypeAlias = "str | torch.device"
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
-def choose_device(device: Device) -> torch.device:
+def choose_device(device: Device) -> "torch.device":
     """The device of a name; "auto" is a GPU if there is one.
 
     Raises:
         ValueError: It is neither CPU nor CUDA, or there is no GPU.
     """
+    import torch
+
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -29,7 +33,7 @@ def choose_device(device: Device) -> torch.device:
     return chosen
 
 
-def check_precision(precision: Precision, device: torch.device) -> None:
+def check_precision(precision: Precision, device: "torch.device") -> None:
     """Refuse a precision that is not known, or that the device does not compute in.
 
     Raises:
@@ -45,7 +49,7 @@ def check_precision(precision: Precision, device: torch.device) -> None:
 
 
 @contextmanager
-def arithmetic(device: torch.device, precision: Precision) -> Iterator[None]:
+def arithmetic(device: "torch.device", precision: Precision) -> Iterator[None]:
     """Compute convolutions in a precision while the block runs.
 
     GPUs round the inputs of float32's to 10 bits (TF32) unless they are told not to. What is
@@ -55,6 +59,8 @@ def arithmetic(device: torch.device, precision: Precision) -> Iterator[None]:
         device: A CPU or CUDA device.
         precision: Of convolutions and matrix products, by PyTorch's autocast.
     """
+    import torch
+
     with (
         torch.backends.cudnn.flags(
             enabled=True, benchmark=False, deterministic=False, allow_tf32=False

@@ -6,10 +6,12 @@ Green artefacts in very dark regions, and over-exposure (arXiv 2404.01889).
 import math
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-_LUMA = (0.299, 0.587, 0.114)
+FloatArray = NDArray[np.float32]
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _DARK = 0.1
 _COLOURED = 0.02
 
@@ -48,26 +50,25 @@ class FailureMeter:
         self._pixels = self._clipped = self._dark = self._coloured = 0
         self._degrees = self._green = 0.0
 
-    def add(self, before: Tensor, after: Tensor) -> None:
+    def add(self, before: FloatArray, after: FloatArray) -> None:
         """Count a tile in.
 
         Args:
-            before: The photograph (N, 3, H, W), RGB in [0, 1].
+            before: The photograph (H, W, 3), RGB in [0, 1].
             after: The result, of the same shape.
         """
-        self._pixels += before[:, 0].numel()
-        self._clipped += int(((after.amax(1) >= 1) & (before.amax(1) < 1)).sum())
-        weights = before.new_tensor(_LUMA)[:, None, None]
-        dark = (before * weights).sum(1) < _DARK
+        self._pixels += before.shape[0] * before.shape[1]
+        self._clipped += int(((after.max(2) >= 1) & (before.max(2) < 1)).sum())
+        dark = before @ _LUMA < _DARK
         self._dark += int(dark.sum())
-        x, y = (picture.movedim(1, -1)[dark] for picture in (before, after))
-        self._green += float((_green(y) - _green(x)).sum(dtype=torch.float64))
+        x, y = before[dark], after[dark]
+        self._green += float((_green(y) - _green(x)).sum(dtype=np.float64))
         # Hue is an angle in the plane across the gray axis; its length is the colourfulness.
         (x0, x1), (y0, y1) = _across(x), _across(y)
-        coloured = (torch.hypot(x0, x1) >= _COLOURED) & (torch.hypot(y0, y1) >= _COLOURED)
-        angle = torch.atan2(x0 * y1 - x1 * y0, x0 * y0 + x1 * y1)[coloured].abs()
+        coloured = (np.hypot(x0, x1) >= _COLOURED) & (np.hypot(y0, y1) >= _COLOURED)
+        angle = np.abs(np.arctan2(x0 * y1 - x1 * y0, x0 * y0 + x1 * y1)[coloured])
         self._coloured += len(angle)
-        self._degrees += math.degrees(float(angle.sum(dtype=torch.float64)))
+        self._degrees += math.degrees(float(angle.sum(dtype=np.float64)))
 
     def signs(self) -> FailureSigns:
         """The signs of all that was counted in; 0 where there is nothing to average."""
@@ -79,10 +80,10 @@ class FailureMeter:
         )
 
 
-def _green(colours: Tensor) -> Tensor:
+def _green(colours: FloatArray) -> FloatArray:
     return colours[:, 1] - (colours[:, 0] + colours[:, 2]) / 2
 
 
-def _across(colours: Tensor) -> tuple[Tensor, Tensor]:
-    red, green, blue = colours.unbind(1)
-    return red - (green + blue) / 2, math.sqrt(3) / 2 * (green - blue)
+def _across(colours: FloatArray) -> tuple[FloatArray, FloatArray]:
+    red, green, blue = colours.T
+    return red - (green + blue) / 2, np.float32(math.sqrt(3) / 2) * (green - blue)

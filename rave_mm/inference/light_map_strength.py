@@ -1,15 +1,16 @@
 """How strongly a photograph is enhanced, by way of its light map."""
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The lowest light map that a strength above 1 makes: a pixel becomes 100 times as bright.
 _FLOOR = 0.01
 
 
-def blend_light_map(light_map: Tensor, strength: float) -> Tensor:
+def blend_light_map(light_map: "Tensor", strength: float) -> "Tensor":
     """``M' = 1 + strength * (M - 1)``: 1 for strength 0, ``M`` itself for 1.
 
     Above 1 it stays at or above 0.01, or ``M`` where that is less, so that a light map of 0 is
@@ -29,7 +30,7 @@ def blend_light_map(light_map: Tensor, strength: float) -> Tensor:
     if strength == 1:
         return light_map
     blended = 1 + strength * (light_map - 1)
-    return torch.maximum(blended, light_map.clamp(max=_FLOOR))
+    return blended.maximum(light_map.clamp(max=_FLOOR))
 
 
 def check_strength(strength: float) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypedDict, TypeVar, overload
 import numpy as np
 import pyvips
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from typing_extensions import Unpack
@@ -21,9 +22,17 @@ from rave_mm.inference.arithmetic import (
 )
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.small_view import LightLines, brightness_of, fit_lines, see_small
-from rave_mm.inference.tiling import ReadWindow, Window, cut, light_map_tiles, tile_side
-from rave_mm.inference.weights import BUNDLED_ENHANCER, load_network
+from rave_mm.inference.shipped import BUNDLED_ENHANCER
+from rave_mm.inference.small_view import (
+    LIGHT_MAP_OF_ONE,
+    LightLines,
+    brightness_of,
+    fit_lines,
+    see_small,
+)
+from rave_mm.inference.tiling import ReadWindow, light_map_tiles, tile_side
+from rave_mm.inference.weights import load_network
+from rave_mm.inference.windows import Window, cut
 from rave_mm.networks.light_map_unet import LightMapUNet, PaddingMode
 from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
 from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, colour_space, full_scale, image_of
@@ -34,9 +43,6 @@ from rave_mm.runtime.memory import ask_for_huge_pages, free_memory, give_back_fr
 
 PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)
 Photo: TypeAlias = np.ndarray | Image.Image | Tensor | str | Path
-
-LIGHT_MAP_OF_ONE = 32768
-"""What a light map of 1 is in a light map of uint16; 65535 stands for 2 and above."""
 
 _MOST_MEMORY = 8 * 10**9
 _LINES_TILE = 512
@@ -222,8 +228,8 @@ class PhotoEnhancer:
                 result[window.slices] = space.from_srgb(shown, pixels[window.slices])
                 if meter is not None:
                     if top > 1:  # what clips is told by what is written
-                        enhanced = (enhanced * top).round() / top
-                    meter.add(photo, enhanced.clamp(0, 1))
+                        shown = (shown * top).round() / top
+                    meter.add(photo[0].permute(1, 2, 0).cpu().numpy(), shown.clip(0, 1))
                 if light_map is not None:
                     scaled = (lit[0, 0].float() * LIGHT_MAP_OF_ONE).round().clamp(max=65535)
                     light_map[window.slices] = scaled.cpu().numpy().astype(np.uint16)
@@ -288,29 +294,21 @@ class PhotoEnhancer:
 
     def see(
         self, image: pyvips.Image, colour: ColourSpace, max_memory: int | None = None
-    ) -> tuple[Tensor, LightLines]:
-        """Look at a small view of a photograph.
-
-        Args:
-            image: The photograph or a reduced one, upright, without alpha. It is read once, from
-                the top down.
-            colour: What its values mean.
-            max_memory: As for :meth:`enhance_pixels`.
-
-        Returns:
-            The view (1, 3, h, w), sRGB in [0, 1], and the light map, to be applied to any size.
+    ) -> tuple[NDArray, LightLines]:
+        """Look at a small view of a photograph, as :class:`rave_mm.inference.seeing.Seer` has it.
 
         Raises:
             ValueError: The enhancer has no `light_map_side`.
         """
         if self.light_map_side is None:
             raise ValueError("got an enhancer without light_map_side; expected one with")
-        seen = colour.to_srgb(see_small(image, self.light_map_side)).clip(0, 1)
-        view = torch.from_numpy(seen).to(self.device).permute(2, 0, 1)[None]
+        seen = see_small(image, self.light_map_side)
+        srgb = colour.to_srgb(seen).clip(0, 1)
+        view = torch.from_numpy(srgb).to(self.device).permute(2, 0, 1)[None]
         with torch.no_grad(), arithmetic(self.device, self.precision):
             if isinstance(self.network, SmallViewLightMapNet):
-                slopes, offsets = self.network.lines(view).float().chunk(2, 1)
-                return view, LightLines(slopes, offsets, LOWEST, HIGHEST, logarithmic=True)
+                slopes, offsets = self.network.lines(view)[0].float().cpu().numpy()
+                return seen, LightLines(slopes, offsets, LOWEST, HIGHEST, logarithmic=True)
             light_map = view.new_empty(1, 1, *view.shape[2:])
             tiles = light_map_tiles(
                 self.network,
@@ -321,7 +319,7 @@ class PhotoEnhancer:
             )
             for window, _, part in tiles:
                 light_map[(..., *window.slices)] = part
-        return view, fit_lines(light_map, brightness_of(view))
+        return seen, fit_lines(light_map[0, 0].cpu().numpy(), brightness_of(srgb))
 
     @torch.no_grad()
     def _tiles(
@@ -337,7 +335,9 @@ class PhotoEnhancer:
         assert lines is not None
         for tile in cut(*size, _LINES_TILE, 0):
             photo = read(tile.core)
-            yield tile.core, photo, lines.at(brightness_of(photo), tile.core, *size)
+            brightness = photo[0].mean(0).cpu().numpy()
+            light_map = torch.from_numpy(lines.at(brightness, tile.core, *size))
+            yield tile.core, photo, light_map.to(photo)[None, None]
 
     def _tile_side(self, max_memory: int | None) -> int:
         assert isinstance(self.network, LightMapUNet)

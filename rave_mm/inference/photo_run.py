@@ -1,21 +1,22 @@
 """Enhances many photographs: reading, network and writing at the same time, memory bounded."""
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import pyvips
-import torch
 
 from rave_mm.inference.compared import side_by_side
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
 from rave_mm.inference.light_map_strength import check_strength
-from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.photo_jobs import PhotoJob
+from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.inference.streaming import can_stream, enhance_by_rows
+from rave_mm.photos.colour import SRGB, image_of
 from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import BMP, JPEG, PNG, TIFF, format_of_name
 from rave_mm.photos.metadata import Metadata
@@ -28,6 +29,9 @@ from rave_mm.runtime.memory import (
     resident_memory,
 )
 
+if TYPE_CHECKING:
+    from rave_mm.inference.photo_enhancer import PhotoEnhancer
+
 # On a CPU the network gets this much at least before the next photograph is read beside it.
 _NETWORK_MEMORY = 250 * 10**6
 _LEAST_NETWORK_MEMORY = 20 * 10**6
@@ -39,15 +43,12 @@ _LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FAILURES = (
-    UnreadablePhotoError,
-    OSError,
-    ValueError,
-    MemoryError,
-    torch.OutOfMemoryError,
-    pyvips.Error,
-)
-"""What one photograph may fail with while the others go on."""
+
+def failures() -> tuple[type[BaseException], ...]:
+    """What one photograph may fail with while the others go on."""
+    found = (UnreadablePhotoError, OSError, ValueError, MemoryError, pyvips.Error)
+    torch = sys.modules.get("torch")  # where it is not imported, it cannot have failed
+    return found if torch is None else (*found, torch.OutOfMemoryError)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class PhotoRun:
 
     def __init__(
         self,
-        enhancer: PhotoEnhancer,
+        enhancer: "PhotoEnhancer | ShippedEnhancer",
         *,
         strength: float = 1.0,
         replace: bool = False,
@@ -126,8 +127,8 @@ class PhotoRun:
         self.enhancer = enhancer
         self.strength = strength
         self.replace = replace
-        self.on_cpu = enhancer.device.type == "cpu"
-        half = free_memory(torch.device("cpu")) // 2 // sharing
+        self.on_cpu = enhancer.device is None or enhancer.device.type == "cpu"
+        half = free_memory() // 2 // sharing
         self._spare = min(half, _MOST_MEMORY)
         self._on_device = self._spare
         if not self.on_cpu:
@@ -136,13 +137,17 @@ class PhotoRun:
         elif max_memory is not None:
             give_back_freed_memory()
             # The first run of the network brings in code that stays.
-            enhancer.enhance_pixels(np.zeros((64, 64, 3), np.uint8))
+            some = np.zeros((64, 64, 3), np.uint8)
+            if enhancer.sees_small(64, 64):
+                enhancer.see(image_of(some), SRGB)
+            else:
+                enhancer.enhance_pixels(some)
             resident = resident_memory()
             self._spare = max_memory - resident
             if self._spare <= 0:
                 raise ValueError(
                     f"got {max_memory / 1e6:.0f} MB of memory; expected more than the "
-                    f"{resident / 1e6:.0f} MB that PyTorch and this program take without a "
+                    f"{resident / 1e6:.0f} MB that this program takes without a "
                     "photograph"
                 )
 
@@ -176,7 +181,7 @@ class PhotoRun:
                             writing = None
                         reading = _Step(photo, needed, reader.submit(_load, photo, job))
                     photo, needed, loaded = reading.photo, reading.memory, reading.result()
-                except FAILURES as error:
+                except failures() as error:
                     reading = None
                     yield Outcome(job, "failed", _told(error))
                     continue
@@ -185,7 +190,7 @@ class PhotoRun:
                 held += reading.memory if reading else 0
                 try:
                     result = self._enhance(job, loaded, held)
-                except FAILURES as error:
+                except failures() as error:
                     yield Outcome(job, "failed", _told(error))
                     continue
                 if writing:
@@ -205,7 +210,7 @@ class PhotoRun:
         """Enhance a photograph by rows, where that can be; else None.
 
         Raises:
-            Whatever is in `FAILURES`.
+            Whatever is in :func:`failures`.
         """
         if self.enhancer.light_map_side is None:
             return None
@@ -244,7 +249,7 @@ class PhotoRun:
         for job in jobs:
             try:
                 photo, needed = self._open(job)
-            except FAILURES:
+            except failures():
                 return None  # to be told when it is this photograph's turn
             if held + needed <= self._room:
                 return _Step(photo, needed, reader.submit(_load, photo, job))
@@ -303,14 +308,14 @@ def _write(job: PhotoJob, photo: LoadedPhoto, result: _Result, notes: tuple[str,
             write_photo(job.compare, pictures, like)
         # Last, so that where the result is, everything is.
         write_photo(job.target, result.pixels, photo)
-    except FAILURES as error:
+    except failures() as error:
         return Outcome(job, "failed", _told(error))
     height, width = photo.values.shape[:2]
     return Outcome(job, "done", pixels=height * width, signs=result.signs, notes=notes)
 
 
 def _told(error: BaseException) -> str:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return f"out of memory ({str(error).splitlines()[0] if str(error) else 'main memory'})"
     if isinstance(error, pyvips.Error):
         return f"damaged or cut short: {reason(error)}"

@@ -14,15 +14,18 @@ trained on small photographs, that is a gain on large ones: docs/enhance.md has 
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pyvips
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
-from rave_mm.inference.tiling import Window
+from rave_mm.inference.windows import Window
 from rave_mm.photos.colour import pixels_of
+
+FloatArray = NDArray[np.float32]
+
+LIGHT_MAP_OF_ONE = 32768
+"""What a light map of 1 is in a light map of uint16; 65535 stands for 2 and above."""
 
 # In pixels of the small view, and of brightness squared.
 _RADIUS = 2
@@ -34,41 +37,40 @@ class LightLines:
     """A light map of any size: a line from brightness to light map around each of a few points.
 
     Attributes:
-        slopes: ``a``, (1, 1, h, w).
+        slopes: ``a``, (h, w).
         offsets: ``b``, of the same shape.
         lowest: What the lines give is never below this,
         highest: nor above this: beyond what the network gave, a line is no guess but an accident.
         logarithmic: Whether they give the logarithm of the light map, in place of itself.
     """
 
-    slopes: Tensor
-    offsets: Tensor
+    slopes: FloatArray
+    offsets: FloatArray
     lowest: float
     highest: float
     logarithmic: bool = False
 
-    def at(self, brightness: Tensor, window: Window, height: int, width: int) -> Tensor:
+    def at(self, brightness: FloatArray, window: Window, height: int, width: int) -> FloatArray:
         """The light map in a window of a photograph.
 
         Args:
-            brightness: Mean of red, green and blue, (1, 1, H, W), in [0, 1], in the window.
+            brightness: Mean of red, green and blue, (H, W), in [0, 1], in the window.
             window: The window.
             height: Of the photograph.
             width: Likewise.
 
         Returns:
-            Light map (1, 1, H, W).
+            Light map (H, W).
         """
-        rows = _enlarging(self.slopes.shape[2], height, window.top, window.bottom)
-        columns = _enlarging(self.slopes.shape[3], width, window.left, window.right)
-        rows, columns = rows.to(self.slopes), columns.to(self.slopes).T
+        rows = _enlarging(self.slopes.shape[0], height, window.top, window.bottom)
+        columns = _enlarging(self.slopes.shape[1], width, window.left, window.right).T
         slopes, offsets = rows @ self.slopes @ columns, rows @ self.offsets @ columns
-        given = (slopes * brightness + offsets).clamp(self.lowest, self.highest)
-        return given.exp() if self.logarithmic else given
+        given = (slopes * brightness + offsets).clip(self.lowest, self.highest)
+        return np.exp(given) if self.logarithmic else given
 
-    def whole(self, photo: Tensor) -> Tensor:
-        """The light map (1, 1, H, W) of a whole photograph, (1, 3, H, W) in [0, 1]."""
-        height, width = photo.shape[2:]
+    def whole(self, photo: FloatArray) -> FloatArray:
+        """The light map (H, W) of a whole photograph, (H, W, 3) in [0, 1]."""
+        height, width = photo.shape[:2]
         return self.at(brightness_of(photo), Window(0, height, 0, width), height, width)
 
     def of_image(self, brightness: pyvips.Image) -> pyvips.Image:
@@ -80,7 +82,7 @@ class LightLines:
         Returns:
             Of the same size.
         """
-        both = torch.cat([self.slopes, self.offsets], 1)[0].permute(1, 2, 0).float().cpu().numpy()
+        both = np.stack([self.slopes, self.offsets], 2).astype(np.float32, copy=False)
         height, width = both.shape[:2]
         lines = pyvips.Image.new_from_memory(
             np.ascontiguousarray(both).data, width, height, 2, "float"
@@ -117,42 +119,52 @@ def see_small(image: pyvips.Image, long_side: int) -> NDArray:
     return pixels_of(image.resize(across, vscale=down, kernel="linear"))
 
 
-def brightness_of(photo: Tensor) -> Tensor:
-    """Mean of red, green and blue: (N, 3, H, W) to (N, 1, H, W)."""
-    return photo.mean(1, keepdim=True)
+def brightness_of(photo: FloatArray) -> FloatArray:
+    """Mean of red, green and blue: (H, W, 3) to (H, W)."""
+    return photo.mean(2, dtype=np.float32)
 
 
-@torch.no_grad()
-def fit_lines(light_map: Tensor, brightness: Tensor) -> LightLines:
+def fit_lines(light_map: FloatArray, brightness: FloatArray) -> LightLines:
     """Explain a light map by brightness, in boxes of 5x5 pixels.
 
     ``a = cov(g, M) / (var(g) + e)``, ``b = mean(M) - a mean(g)``, and then the mean of both over
     the boxes that a pixel lies in (He and Sun, equations 3 to 5), with ``e = 1e-4``.
 
     Args:
-        light_map: ``M``, (1, 1, h, w).
+        light_map: ``M``, (h, w).
         brightness: ``g``, of the same shape, in [0, 1].
 
     Returns:
         The lines.
     """
-    guide, light_map = brightness.float(), light_map.float()
-    mean_guide, mean_light = _box(guide), _box(light_map)
-    variance = (_box(guide * guide) - mean_guide**2).clamp(min=0)
-    slopes = (_box(guide * light_map) - mean_guide * mean_light) / (variance + _SMOOTHING)
+    # The variance is a difference of nearly equal numbers.
+    guide, lit = brightness.astype(np.float64), light_map.astype(np.float64)
+    mean_guide, mean_light = _box(guide), _box(lit)
+    variance = _box(guide * guide) - mean_guide**2
+    slopes = (_box(guide * lit) - mean_guide * mean_light) / (variance + _SMOOTHING)
     offsets = mean_light - slopes * mean_guide
-    lowest, highest = light_map.aminmax()
-    return LightLines(_box(slopes), _box(offsets), float(lowest), float(highest))
+    return LightLines(
+        _box(slopes).astype(np.float32),
+        _box(offsets).astype(np.float32),
+        float(light_map.min()),
+        float(light_map.max()),
+    )
 
 
-def _box(values: Tensor) -> Tensor:
+def _box(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over boxes, which end where the picture ends."""
-    size = 2 * _RADIUS + 1
-    return F.avg_pool2d(values, size, 1, _RADIUS, count_include_pad=False)
+    size = (2 * _RADIUS + 1, 2 * _RADIUS + 1)
+
+    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        outside = cv2.BORDER_CONSTANT  # of 0
+        found = cv2.boxFilter(values, -1, size, normalize=False, borderType=outside)
+        return np.asarray(found, np.float64)
+
+    return total(values) / total(np.ones_like(values))
 
 
-def _enlarging(side: int, whole: int, start: int, stop: int) -> Tensor:
+def _enlarging(side: int, whole: int, start: int, stop: int) -> FloatArray:
     """Rows `start` to `stop` of the matrix that enlarges `side` values to `whole`, bilinearly."""
-    centres = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * (side / whole) - 0.5
-    centres = centres.clamp(0, side - 1)
-    return (1 - (centres[:, None] - torch.arange(side)).abs()).clamp(min=0)
+    centres = ((np.arange(start, stop) + 0.5) * (side / whole) - 0.5).clip(0, side - 1)
+    weights = 1 - np.abs(centres[:, None] - np.arange(side))
+    return weights.clip(0).astype(np.float32)

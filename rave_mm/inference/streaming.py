@@ -5,13 +5,12 @@ So memory does not grow with the photograph. The light map comes from a small vi
 
 import pyvips
 
-from rave_mm.functional import apply_light_map
 from rave_mm.inference.compared import COMPARED_SIDE, side_by_side
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
-from rave_mm.inference.light_map_strength import blend_light_map, check_strength
-from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE, PhotoEnhancer
+from rave_mm.inference.light_map_strength import check_strength
 from rave_mm.inference.photo_jobs import PhotoJob
-from rave_mm.inference.small_view import LightLines, see_small
+from rave_mm.inference.seeing import Seer
+from rave_mm.inference.small_view import LIGHT_MAP_OF_ONE, LightLines, see_small
 from rave_mm.photos.colour import image_of, pixels_of
 from rave_mm.photos.metadata import Metadata
 from rave_mm.photos.photo import Photo
@@ -37,16 +36,16 @@ def upright_stream(photo: Photo, shrink: int = 1) -> pyvips.Image:
 
 
 def enhance_by_rows(
-    photo: Photo, job: PhotoJob, enhancer: PhotoEnhancer, strength: float, max_memory: int
+    photo: Photo, job: PhotoJob, seer: Seer, strength: float, max_memory: int
 ) -> FailureSigns:
     """Enhance a photograph that :func:`can_stream`, and write all files of a job.
 
     Args:
         photo: The photograph.
         job: What to write.
-        enhancer: With a `light_map_side`.
-        strength: As for :meth:`PhotoEnhancer.enhance`.
-        max_memory: Bytes that the network may take for the small view.
+        seer: With a `light_map_side`.
+        strength: 0 leaves the photograph as it is, 1 is the full result, more goes further.
+        max_memory: Bytes that looking at the small view may take.
 
     Returns:
         Signs of failure, of the small view.
@@ -56,16 +55,17 @@ def enhance_by_rows(
         pyvips.Error, OSError: The photograph is damaged, or a file cannot be written.
         ValueError: `strength` is out of range.
     """
-    assert enhancer.light_map_side is not None
+    assert seer.light_map_side is not None
     channels = photo.header.channels
 
     def reduced(long_side: int) -> pyvips.Image:
         return _colours(upright_stream(photo, photo.shrink_for(long_side)), channels)
 
     metadata = photo.read_metadata()
-    small, lines = enhancer.see(reduced(enhancer.light_map_side), photo.colour, max_memory)
+    view, lines = seer.see(reduced(seer.light_map_side), photo.colour, max_memory)
+    result = pixels_of(enhanced_image(image_of(view), channels, lines, strength))
     meter = FailureMeter()
-    meter.add(small, apply_light_map(small, blend_light_map(lines.whole(small), strength)))
+    meter.add(photo.colour.to_srgb(view), photo.colour.to_srgb(result))
     if job.light_map:
         lit = light_map_image(upright_stream(photo), channels, lines) * LIGHT_MAP_OF_ONE
         write_image(job.light_map, lit.rint().cast("ushort"), Metadata())

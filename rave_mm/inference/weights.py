@@ -8,10 +8,6 @@ from rave_mm.networks.light_map_unet import LightMapUNet, PaddingMode
 from rave_mm.networks.published_checkpoints import is_small_view
 from rave_mm.networks.small_view_net import SmallViewLightMapNet
 
-BUNDLED_ENHANCER = Path(__file__).with_name("bundled_enhancer.pth")
-"""The checkpoint that ships, see docs/bundled_enhancer.md."""
-
-
 LightMapNetwork: TypeAlias = LightMapUNet | SmallViewLightMapNet
 
 

@@ -4,8 +4,10 @@ import ctypes
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
@@ -58,18 +60,20 @@ def ask_for_huge_pages() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
-def free_memory(device: torch.device) -> int:
+def free_memory(device: "torch.device | None" = None) -> int:
     """Bytes that can still be had: of main memory, or of a GPU's.
 
     A container's limit counts, if it is lower than what the machine has.
 
     Args:
-        device: A CPU or CUDA device.
+        device: A CPU or CUDA device; None for a CPU, without PyTorch.
 
     Returns:
         Bytes.
     """
-    if device.type == "cuda":
+    if device is not None and device.type == "cuda":
+        import torch
+
         return torch.cuda.mem_get_info(device)[0]
     found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
     if found is None:  # a kernel before 3.14

@@ -14,7 +14,7 @@ from rave_mm.functional import apply_light_map
 from rave_mm.inference import PhotoEnhancer, enhance
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.photo_enhancer import LIGHT_MAP_OF_ONE
+from rave_mm.inference.small_view import LIGHT_MAP_OF_ONE
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
 
