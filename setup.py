@@ -65,6 +65,7 @@ setup(
     package_data={
         "rave_mm": [
             "clip/lighting_clip/*",
+            "inference/bundled_enhancer.onnx",
             "inference/bundled_enhancer.pth",
             "datasets/photo_sets/photographs.json",
         ]

@@ -9,15 +9,9 @@ import torch
 from torch import Tensor
 
 from rave_mm.functional import apply_light_map
-from rave_mm.inference.tiling import (
-    Window,
-    cut,
-    light_map_tiles,
-    pool_by_tiles,
-    reach,
-    tile_side,
-)
+from rave_mm.inference.tiling import light_map_tiles, pool_by_tiles, reach, tile_side
 from rave_mm.inference.weights import load_network
+from rave_mm.inference.windows import Window, cut
 from rave_mm.networks.light_map_unet import LightMapUNet
 
 MODES = ("zeros", "reflect")
