@@ -1,8 +1,8 @@
 """Train RAVE, CLIP-LIT and CLIP-LIT-Latent on the demo set, and compare them in one table.
 
-Each is trained and tested as `tools/demo.py` does it for RAVE. How long a method takes to its best
-result is told by its validations: the training time until the one with the greatest PSNR, without
-the time that validation takes. A run that was interrupted goes on where it stopped.
+Each is trained and tested as `tools/demo.py` does it for RAVE. How long a method takes is told by
+its validations: the training time until the first whose PSNR is within 0.3 dB of the greatest,
+without the time that validation takes. A run that was interrupted goes on where it stopped.
 """
 
 import json
@@ -31,6 +31,10 @@ METHODS = {
 }
 
 
+NEAR = 0.3
+"""Decibels below its best validation at which a method counts as having got there."""
+
+
 def trainable_parameters(config_name: str) -> int:
     """How many parameters the phases of a config train."""
     config = Config.fromfile(config_path(config_name))
@@ -44,8 +48,9 @@ def learning_curve(work_dir: Path) -> dict[str, Any]:
     """What the logs of a run tell: how long it trained, and what its validations found.
 
     Returns:
-        `iterations`, `training_seconds`, `psnr_best`, `iterations_to_best`, `seconds_to_best`, and
-        `curve`: the iteration, training seconds and PSNR of each validation.
+        `iterations`, `training_seconds`, `psnr_best`, `iterations_to_near_best`,
+        `seconds_to_near_best`, and `curve`: the iteration, training seconds and PSNR of each
+        validation.
     """
     times: dict[int, float] = {}
     figures: dict[int, float] = {}
@@ -68,13 +73,14 @@ def learning_curve(work_dir: Path) -> dict[str, Any]:
         }
         for step in sorted(figures)
     ]
-    best = max(curve, key=lambda point: point["psnr"])
+    best = max(point["psnr"] for point in curve)
+    near = next(point for point in curve if point["psnr"] >= best - NEAR)
     return {
         "iterations": steps[-1],
         "training_seconds": round(float(seconds[-1]), 1),
-        "psnr_best": best["psnr"],
-        "iterations_to_best": best["iteration"],
-        "seconds_to_best": best["seconds"],
+        "psnr_best": best,
+        "iterations_to_near_best": near["iteration"],
+        "seconds_to_near_best": near["seconds"],
         "curve": curve,
     }
 
@@ -82,10 +88,10 @@ def learning_curve(work_dir: Path) -> dict[str, Any]:
 def comparison(summaries: dict[str, dict[str, Any]]) -> str:
     """How long CLIP-LIT trains, beside RAVE: each to its own best, and RAVE to CLIP-LIT's best."""
     rave, clip_lit = summaries["rave"], summaries["clip_lit"]
-    ours, theirs = rave["seconds_to_best"], clip_lit["seconds_to_best"]
+    ours, theirs = rave["seconds_to_near_best"], clip_lit["seconds_to_near_best"]
     lines = [
-        f"To its own best validation CLIP-LIT trains {theirs:.0f} s, RAVE {ours:.0f} s: "
-        f"{theirs / ours:.1f} times as long.",
+        f"To within {NEAR} dB of its own best CLIP-LIT trains {theirs:.0f} s, RAVE {ours:.0f} s: "
+        f"{theirs / ours:.1f} times as long (the paper says 25).",
     ]
     reached = [p["seconds"] for p in rave["curve"] if p["psnr"] >= clip_lit["psnr_best"]]
     to_theirs = (
@@ -117,14 +123,14 @@ def table(summaries: dict[str, dict[str, Any]]) -> str:
     """A line for the input and for each method."""
     any_summary = next(iter(summaries.values()))
     lines = [
-        f"{'':16}{'PSNR':>8}{'SSIM':>8}{'to best':>10}{'training':>10}{'iterations':>12}"
+        f"{'':16}{'PSNR':>8}{'SSIM':>8}{'near best':>10}{'training':>10}{'iterations':>12}"
         f"{'parameters':>12}",
         f"{'input':16}{any_summary['psnr_input']:8.2f}{any_summary['ssim_input']:8.3f}",
     ]
     for name, summary in summaries.items():
         lines.append(
             f"{METHODS[name].title:16}{summary['psnr']:8.2f}{summary['ssim']:8.3f}"
-            f"{summary['seconds_to_best']:8.0f} s{summary['training_seconds']:8.0f} s"
+            f"{summary['seconds_to_near_best']:8.0f} s{summary['training_seconds']:8.0f} s"
             f"{summary['iterations']:12,}{summary['parameters']:12,}"
         )
     return "\n".join(lines)
