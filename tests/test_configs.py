@@ -66,7 +66,7 @@ def test_config_builds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folders = {set_[key] for set_ in datasets for key in ("backlit", "well_lit") if key in set_}
     for set_ in datasets:
         folders |= {set_.data_root + prefix for prefix in set_.get("data_prefix", {}).values()}
-    residual = config.model.losses.guidance.get("residual")
+    residual = config.model.losses.get("guidance", {}).get("residual")
     if residual:
         folders |= {residual.well_lit, residual.backlit}
         assert train.get("backlit", residual.backlit) == residual.backlit

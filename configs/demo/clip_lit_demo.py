@@ -17,7 +17,7 @@ model = dict(
     losses=dict(
         _delete_=True,
         initialisation=dict(type="PromptInitialisationLoss", scale=10.0),
-        guidance=dict(type="CLIPEnhanceLoss", scale=10.0, loss_weight=10.0),
+        guidance=dict(type="CLIPEnhanceLoss", scale=10.0, loss_weight=40.0),
         identity=dict(type="CLIPIdentityLoss", loss_weight=1.0),
         ranking=dict(type="PromptRankingLoss", scale=10.0),
     ),
@@ -70,6 +70,6 @@ train_cfg = dict(
     val_interval=50,
 )
 optim_wrapper = dict(
-    generator=dict(optimizer=dict(lr=1e-4), clip_grad=dict(max_norm=1.0)),
+    generator=dict(optimizer=dict(lr=5e-4), clip_grad=dict(max_norm=1.0)),
     pair=dict(optimizer=dict(lr=3e-4, weight_decay=0.0)),
 )
