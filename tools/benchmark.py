@@ -1,8 +1,8 @@
 """Measure speed and memory of enhancing: `python tools/benchmark.py`.
 
-At several sizes, each in three ways: as the published script does it (the whole photo at once),
-in exact tiles, and from a small view of 384 pixels. Each measurement has a process of its own. The
-ratio of times within one run is what can be compared between machines. See docs/enhance.md.
+At several sizes, each in three ways: as the published script does it (the whole photo at once), in
+exact tiles, and from a small view: of 384 pixels, or for a network that sees small as it does
+(which has no tiles). Each measurement has a process of its own. The ratio of times within one run is what can be compared between machines. See docs/enhance.md.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def measure_size(
-    arguments: argparse.Namespace, megapixels: float, folder: Path, bar: tqdm
+    arguments: argparse.Namespace, megapixels: float, folder: Path, bar: tqdm, sees_small: bool
 ) -> list[dict[str, Any]]:
     """Measure one size in each way; a way that fails has a `note` instead of figures."""
     photo = folder / "photo.npy"
@@ -78,7 +78,7 @@ def measure_size(
     for way in arguments.ways:
         bar.set_postfix_str(f"{megapixels:g} MP, {way}")
         row: dict[str, Any] = {"megapixels": megapixels, "size": [width, height], "way": way}
-        row["note"] = why_not(way, height, width, arguments.device) or ""
+        row["note"] = why_not(way, height, width, arguments.device, sees_small) or ""
         if not row["note"]:
             try:
                 row |= in_fresh_process(
@@ -152,13 +152,16 @@ def main() -> None:
     try:
         device = choose_device(arguments.device)
         # What is wrong with any of these is told before anything is measured.
-        PhotoEnhancer(arguments.checkpoint, device="cpu", max_memory=arguments.max_memory)
+        enhancer = PhotoEnhancer(
+            arguments.checkpoint, device="cpu", max_memory=arguments.max_memory
+        )
+        sees_small = enhancer.light_map_side is not None
         arguments.work_dir.mkdir(parents=True, exist_ok=True)
         count = len(arguments.megapixels) * len(arguments.ways)
         with tqdm(total=count, unit="measurement", dynamic_ncols=True) as bar:
             for megapixels in arguments.megapixels:
                 with tempfile.TemporaryDirectory(dir=arguments.work_dir) as folder:
-                    rows += measure_size(arguments, megapixels, Path(folder), bar)
+                    rows += measure_size(arguments, megapixels, Path(folder), bar, sees_small)
                 save(arguments, device, rows)  # after each size, for a run that is stopped
     except (OSError, ValueError, UnreadablePhotoError) as error:
         sys.exit(f"tools/benchmark.py: {error}")

@@ -20,7 +20,7 @@ from rave_mm.runtime.memory import free_memory
 Way = Literal["published", "exact", "small"]
 
 SMALL_SIDE = 384
-"""How many pixels of the long side the network sees in the way that is called small."""
+"""How many pixels of the long side a network that was made for all pixels sees in the small way."""
 
 _ROWS_AT_ONCE = 256
 
@@ -43,11 +43,14 @@ def make_photo(source: Path, megapixels: float, out: Path) -> tuple[int, int]:
     return size[1], size[0]
 
 
-def why_not(way: Way, height: int, width: int, device: str) -> str | None:
+def why_not(way: Way, height: int, width: int, device: str, sees_small: bool) -> str | None:
     """Why a way cannot be measured for a size; None if it can.
 
-    The published way holds the features of the whole photograph.
+    The published way holds the features of the whole photograph, unless the network sees small
+    (`sees_small`). One that does has no tiles.
     """
+    if sees_small:
+        return "this network looks at a small view" if way == "exact" else None
     needed, free = height * width * BYTES_PER_PIXEL, free_memory(choose_device(device))
     if way != "published" or needed < free:
         return None
@@ -66,7 +69,7 @@ def measure(
 
     Args:
         way: "published": the whole photograph at once in float32, as the published script does;
-            "exact": in tiles; "small": from a view of `SMALL_SIDE` pixels.
+            "exact": in tiles; "small": from a view, of `SMALL_SIDE` pixels or the network's own.
         photo: A file for NumPy, uint8 (H, W, 3).
         result: Where the enhanced photograph goes, alike.
         checkpoint: Of the network.
@@ -85,8 +88,9 @@ def measure(
         checkpoint,
         device=device,
         max_memory=None if way == "published" else max_memory,
-        light_map_side=SMALL_SIDE if way == "small" else None,
     )
+    if way == "small" and enhancer.light_map_side is None:
+        enhancer.light_map_side = SMALL_SIDE
 
     def enhance(given: np.ndarray) -> np.ndarray:
         return _published_way(enhancer, given) if way == "published" else enhancer.enhance(given)

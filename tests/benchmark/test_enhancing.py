@@ -54,6 +54,10 @@ def test_difference(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(enhancing, "free_memory", lambda device: 10**9)
-    assert why_not("published", 1000, 1000, "cpu") == "would take about 1.9 GB, 1.0 GB are free"
-    assert why_not("published", 500, 1000, "cpu") is None
-    assert why_not("exact", 10000, 10000, "cpu") is None
+    assert (
+        why_not("published", 1000, 1000, "cpu", False) == "would take about 1.9 GB, 1.0 GB are free"
+    )
+    assert why_not("published", 500, 1000, "cpu", False) is None
+    assert why_not("exact", 10000, 10000, "cpu", False) is None
+    assert why_not("published", 10000, 10000, "cpu", True) is None
+    assert why_not("exact", 10, 10, "cpu", True) == "this network looks at a small view"
