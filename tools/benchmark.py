@@ -2,7 +2,8 @@
 
 At several sizes, each in three ways: as the published script does it (the whole photo at once), in
 exact tiles, and from a small view: of 384 pixels, or for a network that sees small as it does
-(which has no tiles). Each measurement has a process of its own. The ratio of times within one run is what can be compared between machines. See docs/enhance.md.
+(which has no tiles). Each measurement has a process of its own. The ratio of times within one run
+is what can be compared between machines. See docs/enhance.md.
 """
 
 import argparse
