@@ -9,6 +9,7 @@ import numpy as np
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.seeing import OnnxSeer
 from rave_mm.photos.colour import ColourSpace
+from rave_mm.runtime.compat import silence_import_noise
 
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
@@ -61,6 +62,7 @@ class ShippedEnhancer(OnnxSeer):
 
     @cached_property
     def _of_arrays(self) -> "PhotoEnhancer":
+        silence_import_noise()
         from rave_mm.inference.photo_enhancer import PhotoEnhancer
 
         return PhotoEnhancer(BUNDLED_ENHANCER, device="cpu", light_map_side=self.light_map_side)
