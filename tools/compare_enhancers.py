@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from rave_mm.runtime.compat import silence_import_noise
+from rave_mm.runtime.compat import apply, silence_import_noise
 
 silence_import_noise()
+apply()
 
 # E402: these import MMEngine, which must be silenced before.
 from rave_mm.benchmark.enhancers import (  # noqa: E402
@@ -26,6 +27,7 @@ from rave_mm.benchmark.enhancers import (  # noqa: E402
     Quality,
     faithfulness,
     halo,
+    looks,
     qualities,
     shadows_slider,
 )
@@ -148,14 +150,23 @@ def main() -> None:
         rim = halo(enhance)
         figures[name] |= {"good/median psnr": own, "halo": rim}
         shown[name] |= {"good to itself": f"{own:.1f}", "halo": f"{rim:.2f}"}
+    real = folder / REAL
+    if real.is_dir():
+        seen = list(tqdm(looks(real, enhancers), "real photos", len(list_photos(real))))
+        for name in enhancers:
+            niqe = float(np.mean([each[name].niqe for each in seen]))
+            clipped = float(np.mean([each[name].clipped for each in seen]))
+            figures[name] |= {"real/niqe": niqe, "real/newly clipped": clipped}
+            shown[name]["real"] = f"{niqe:.2f} / {clipped:.2%}"
     arguments.out.mkdir(parents=True, exist_ok=True)
     record = arguments.out / f"{arguments.split}.json"
     write_whole(record, json.dumps(figures, indent=2) + "\n")
     print(f"\n{table(shown)}\n\nPSNR in dB / SSIM; good photos: median PSNR to themselves; halo in")
-    print(f"levels of 255 beside strong edges\nfigures   {record}")
-    if (folder / REAL).is_dir():
+    print("levels of 255 beside strong edges; real photos: NIQE (less is better) / newly clipped")
+    print(f"figures   {record}")
+    if real.is_dir():
         sheet = arguments.out / f"{arguments.split}_real.jpg"
-        draw(folder / REAL, enhancers, sheet)
+        draw(real, enhancers, sheet)
         print(f"pictures  {sheet}")
 
 

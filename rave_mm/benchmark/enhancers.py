@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.photos.folders import list_photos, pair_by_stem
 from rave_mm.photos.reading import read_photo_8_bit
 
@@ -67,6 +68,34 @@ def faithfulness(folder: Path, enhancers: Mapping[str, Enhance]) -> Iterator[dic
     for path in list_photos(folder):
         photo = read_photo_8_bit(path)
         yield {name: quality(enhance(photo), photo) for name, enhance in enhancers.items()}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What can be told of pictures without a ground truth.
+
+    Attributes:
+        niqe: Natural image quality evaluator, MMagic's, on gray; less is better.
+        clipped: Share of the pixels, 0 to 1, with a channel at full scale that had none before.
+    """
+
+    niqe: float
+    clipped: float
+
+
+def looks(folder: Path, enhancers: Mapping[str, Enhance]) -> Iterator[dict[str, Looks]]:
+    """What each enhancer makes of each photograph of a folder, without a ground truth."""
+    from mmagic.evaluation.metrics.niqe import niqe  # takes seconds
+
+    for path in list_photos(folder):
+        photo = read_photo_8_bit(path)
+        found = {}
+        for name, enhance in enhancers.items():
+            result, meter = enhance(photo), FailureMeter()
+            meter.add(photo / np.float32(255), result / np.float32(255))
+            value = float(niqe(result[..., ::-1], 0, input_order="HWC", convert_to="gray"))
+            found[name] = Looks(value, meter.signs().newly_clipped)
+        yield found
 
 
 def shadows_slider(photo: Picture) -> Picture:

@@ -36,7 +36,8 @@ def doubling(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    photo = np.random.default_rng(0).integers(0, 120, (24, 32, 3), dtype=np.uint8)
+    # NIQE wants two blocks of 96x96.
+    photo = np.random.default_rng(0).integers(0, 120, (120, 200, 3), dtype=np.uint8)
     for name in ("soft", "subjects"):
         for side, values in (("backlit", photo), ("well-lit", 2 * photo)):
             folder = tmp_path / "set/test" / name / side
@@ -70,8 +71,9 @@ def test_a_comparison(
     assert figures["mine"]["halo"] == 0.25
     told = capsys.readouterr().out
     assert "100.00 / 1.000" in told or "mine" in told
-    # Three columns of 256 pixels, as wide as high times 4/3.
-    assert read_photo(out / "test_real.jpg").shape == (24 + 192 + 4, 768, 3)
+    assert figures["input"]["real/newly clipped"] == 0 < figures["input"]["real/niqe"]
+    # Three columns of 256 pixels.
+    assert read_photo(out / "test_real.jpg").shape == (24 + 154 + 4, 768, 3)
 
 
 def test_without_the_set(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
