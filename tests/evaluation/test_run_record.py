@@ -31,7 +31,7 @@ from tests.tools.loading import TOOLS, load_tool
 
 ROOT = Path(__file__).parents[2]
 TOOL = TOOLS / "test.py"
-CONFIG = "demo/rave_demo.py"
+CONFIG = "demo/rave_demo_paper_network.py"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -9,7 +9,7 @@ import pytest
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from tests.tools.loading import load_tool
 
-CONFIG = "demo/rave_demo.py"
+CONFIG = "demo/rave_demo_paper_network.py"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: object) -> None:
