@@ -26,8 +26,8 @@ silence_import_noise()
 from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not  # noqa: E402
 from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process  # noqa: E402
 from rave_mm.inference.arithmetic import choose_device  # noqa: E402
+from rave_mm.inference.bundled import BUNDLED_ENHANCER  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
-from rave_mm.inference.shipped import BUNDLED_ENHANCER  # noqa: E402
 from rave_mm.photos.errors import UnreadablePhotoError  # noqa: E402
 from rave_mm.runtime.memory import parse_memory  # noqa: E402
 from rave_mm.runtime.whole_files import replacing  # noqa: E402

@@ -32,8 +32,8 @@ from rave_mm.benchmark.enhancers import (  # noqa: E402
     shadows_slider,
 )
 from rave_mm.evaluation.contact_sheet import contact_sheet  # noqa: E402
+from rave_mm.inference.bundled import BUNDLED_ENHANCER  # noqa: E402
 from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
-from rave_mm.inference.shipped import BUNDLED_ENHANCER  # noqa: E402
 from rave_mm.photos.folders import list_photos  # noqa: E402
 from rave_mm.photos.reading import read_photo_8_bit  # noqa: E402
 from rave_mm.runtime.whole_files import write_whole  # noqa: E402

@@ -22,9 +22,10 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from rave_mm.inference.arithmetic import Precision, choose_device
+from rave_mm.inference.bundled import BUNDLED_ENHANCER
 from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs
 from rave_mm.inference.photo_run import Outcome, PhotoRun
-from rave_mm.inference.shipped import BUNDLED_ENHANCER, ShippedEnhancer
+from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.photos.folders import first_few
 from rave_mm.photos.reading import MAX_PIXELS
 from rave_mm.runtime.compat import silence_import_noise

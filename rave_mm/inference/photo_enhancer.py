@@ -20,9 +20,9 @@ from rave_mm.inference.arithmetic import (
     check_precision,
     choose_device,
 )
+from rave_mm.inference.bundled import BUNDLED_ENHANCER
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
-from rave_mm.inference.shipped import BUNDLED_ENHANCER
 from rave_mm.inference.small_view import (
     LIGHT_MAP_OF_ONE,
     LightLines,

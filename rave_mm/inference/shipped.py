@@ -1,11 +1,11 @@
-"""The network that ships, see docs/bundled_enhancer.md."""
+"""Enhances with the network that ships, without PyTorch where that can be."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rave_mm.inference.bundled import BUNDLED_ENHANCER, BUNDLED_ONNX
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.seeing import OnnxSeer
 from rave_mm.photos.colour import ColourSpace
@@ -13,12 +13,6 @@ from rave_mm.runtime.compat import silence_import_noise
 
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
-
-BUNDLED_ENHANCER = Path(__file__).with_name("bundled_enhancer.pth")
-"""Its checkpoint,"""
-
-BUNDLED_ONNX = BUNDLED_ENHANCER.with_suffix(".onnx")
-"""and what `tools/export_onnx.py` makes of it."""
 
 
 class ShippedEnhancer(OnnxSeer):

@@ -10,7 +10,7 @@ from sklearn.datasets import load_sample_image
 
 import rave_mm
 from rave_mm.datasets.synthetic_backlight import synthetic_backlight
-from rave_mm.inference.shipped import BUNDLED_ENHANCER
+from rave_mm.inference.bundled import BUNDLED_ENHANCER
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ import pytest
 import pyvips
 from PIL import Image
 
+from rave_mm.inference.bundled import BUNDLED_ENHANCER, BUNDLED_ONNX
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.photo_jobs import PhotoJob
 from rave_mm.inference.photo_run import PhotoRun
 from rave_mm.inference.seeing import OnnxSeer
-from rave_mm.inference.shipped import BUNDLED_ENHANCER, BUNDLED_ONNX, ShippedEnhancer
+from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.photos.colour import GRAY, SRGB, image_of
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
