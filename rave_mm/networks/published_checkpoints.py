@@ -178,7 +178,8 @@ def check_weights(state_dict: Mapping[str, Any], network: nn.Module, prefix: str
     if misfits:
         raise UnknownCheckpointError(
             f"the checkpoint is of another network than this {type(network).__name__}: "
-            f"{_some(misfits)}; expected one of the same kind and the same widths"
+            f"{_some(misfits)}; expected one of the same kind and widths, or a config whose "
+            "generator is the checkpoint's network"
         )
 
 
