@@ -146,7 +146,7 @@ def main() -> None:
         tqdm(faithfulness(good, enhancers), "good photos", len(list_photos(good)), unit="photo")
     )
     for name, enhance in enhancers.items():
-        own = float(np.median([each[name].psnr for each in kept]))
+        own = float(np.median([each[name] for each in kept]))
         rim = halo(enhance)
         figures[name] |= {"good/median psnr": own, "halo": rim}
         shown[name] |= {"good to itself": f"{own:.1f}", "halo": f"{rim:.2f}"}

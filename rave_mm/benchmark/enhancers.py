@@ -39,13 +39,16 @@ class Quality:
 
 
 def quality(picture: Picture, truth: Picture) -> Quality:
-    """PSNR, at most 100 dB, and SSIM of one picture, of 7 pixels a side or more."""
-    error = float(np.mean((picture.astype(np.float32) - truth) ** 2))
-    psnr = _MOST_PSNR
-    if error > 0:
-        psnr = min(psnr, float(peak_signal_noise_ratio(truth, picture, data_range=255)))
+    """PSNR and SSIM of one picture, of 7 pixels a side or more."""
     similarity = structural_similarity(truth, picture, channel_axis=2)
-    return Quality(psnr, float(similarity))
+    return Quality(psnr(picture, truth), float(similarity))
+
+
+def psnr(picture: Picture, truth: Picture) -> float:
+    """In dB, of a whole RGB picture; at most 100."""
+    if np.array_equal(picture, truth):
+        return _MOST_PSNR
+    return min(_MOST_PSNR, float(peak_signal_noise_ratio(truth, picture, data_range=255)))
 
 
 def qualities(folder: Path, enhancers: Mapping[str, Enhance]) -> Iterator[dict[str, Quality]]:
@@ -63,11 +66,11 @@ def qualities(folder: Path, enhancers: Mapping[str, Enhance]) -> Iterator[dict[s
         yield {name: quality(enhance(photo), truth) for name, enhance in enhancers.items()}
 
 
-def faithfulness(folder: Path, enhancers: Mapping[str, Enhance]) -> Iterator[dict[str, Quality]]:
-    """How close each result of photographs that need nothing is to the photograph itself."""
+def faithfulness(folder: Path, enhancers: Mapping[str, Enhance]) -> Iterator[dict[str, float]]:
+    """PSNR of each result of photographs that need nothing to the photograph itself."""
     for path in list_photos(folder):
         photo = read_photo_8_bit(path)
-        yield {name: quality(enhance(photo), photo) for name, enhance in enhancers.items()}
+        yield {name: psnr(enhance(photo), photo) for name, enhance in enhancers.items()}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """What looks at a small view of a photograph, with PyTorch or without."""
 
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyvips
@@ -51,7 +50,10 @@ class OnnxSeer:
     """
 
     def __init__(self, path: Path, light_map_side: int | None = None) -> None:
-        self._path = path
+        import onnxruntime
+
+        providers = ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(str(path), providers=providers)
         told = self._session.get_modelmeta().custom_metadata_map
         if not told.keys() >= {"side", "lowest", "highest"}:
             raise ValueError(
@@ -62,12 +64,6 @@ class OnnxSeer:
             raise ValueError(f"got light_map_side={light_map_side}; expected 1 pixel or more")
         self._limits = float(told["lowest"]), float(told["highest"])
         self.light_map_side: int = light_map_side or int(told["side"])
-
-    @cached_property
-    def _session(self) -> Any:
-        import onnxruntime
-
-        return onnxruntime.InferenceSession(str(self._path), providers=["CPUExecutionProvider"])
 
     def sees_small(self, height: int, width: int) -> bool:
         """Always."""
