@@ -1,176 +1,45 @@
-"""Measure speed and memory of enhancing: `python tools/benchmark.py`.
+"""Measure speed and memory: `python tools/benchmark.py enhancing`, or `training`.
 
-At several sizes, each in three ways: as the published script does it (the whole photo at once), in
-exact tiles, and from a small view: of 384 pixels, or for a network that sees small as it does
-(which has no tiles). Each measurement has a process of its own. The ratio of times within one run
-is what can be compared between machines. See docs/enhance.md.
+Without a command, enhancing is measured. The ratio of times within one run is what can be compared
+between machines.
 """
 
 import argparse
-import json
 import sys
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
 
-import torch
-from skimage.data import data_dir
-from tqdm import tqdm
-
-from rave_mm.runtime.compat import silence_import_noise
+from rave_mm.runtime.compat import apply, silence_import_noise
 
 silence_import_noise()
+apply()
 
-# E402: these import MMEngine, which must be silenced before.
-from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not  # noqa: E402
-from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process  # noqa: E402
-from rave_mm.inference.arithmetic import choose_device  # noqa: E402
-from rave_mm.inference.bundled import BUNDLED_ENHANCER  # noqa: E402
-from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
-from rave_mm.photos.errors import UnreadablePhotoError  # noqa: E402
-from rave_mm.runtime.memory import parse_memory  # noqa: E402
-from rave_mm.runtime.whole_files import replacing  # noqa: E402
+# E402: these import MMEngine and MMagic, which must be silenced and cured before.
+from rave_mm.benchmark import enhancing_command, training_command  # noqa: E402
 
-WAYS: tuple[Way, ...] = get_args(Way)
-RECORD = "enhancing.json"
-HEADINGS = ("megapixels", "way", "seconds", "ratio", "peak MB", "largest", "dB", "")
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--checkpoint",
-        default=str(BUNDLED_ENHANCER),
-        help="path or address (https://...), ours or a published one (default: the one that ships)",
-    )
-    parser.add_argument(
-        "--megapixels", type=float, nargs="+", default=[0.25, 2, 12, 24, 100], metavar="N"
-    )
-    parser.add_argument(
-        "--ways", nargs="+", choices=WAYS, default=WAYS, help="which to measure (default: all)"
-    )
-    parser.add_argument(
-        "--photo",
-        type=Path,
-        default=Path(data_dir, "astronaut.png"),
-        help="scaled to each size (default: scikit-image's astronaut)",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument(
-        "--max-memory",
-        type=parse_memory,
-        metavar="SIZE",
-        help="of the network, but for the published way (default: half of what is free)",
-    )
-    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/benchmark"))
-    return parser.parse_args()
-
-
-def measure_size(
-    arguments: argparse.Namespace, megapixels: float, folder: Path, bar: tqdm, sees_small: bool
-) -> list[dict[str, Any]]:
-    """Measure one size in each way; a way that fails has a `note` instead of figures."""
-    photo = folder / "photo.npy"
-    height, width = make_photo(arguments.photo, megapixels, photo)
-    rows: list[dict[str, Any]] = []
-    for way in arguments.ways:
-        bar.set_postfix_str(f"{megapixels:g} MP, {way}")
-        row: dict[str, Any] = {"megapixels": megapixels, "size": [width, height], "way": way}
-        row["note"] = why_not(way, height, width, arguments.device, sees_small) or ""
-        if not row["note"]:
-            try:
-                row |= in_fresh_process(
-                    "rave_mm.benchmark.enhancing:measure",
-                    way=way,
-                    photo=str(photo),
-                    result=str(folder / f"{way}.npy"),
-                    checkpoint=arguments.checkpoint,
-                    device=arguments.device,
-                    max_memory=arguments.max_memory,
-                )
-            except MeasurementError as error:
-                row["note"] = str(error)
-        rows.append(row)
-        bar.update()
-    compare(rows, folder)
-    return rows
-
-
-def compare(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Add what each way is beside the first that was measured: the published one if it was."""
-    measured = [row for row in rows if "seconds" in row]
-    for row in measured[1:]:
-        first = measured[0]
-        apart = difference(folder / f"{first['way']}.npy", folder / f"{row['way']}.npy")
-        row |= {"compared_with": first["way"], "ratio": first["seconds"] / row["seconds"], **apart}
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as text."""
-    lines = [HEADINGS]
-    for row in rows:
-        cells = [f"{row['megapixels']:g}", row["way"], *[""] * 5, row["note"]]
-        if "seconds" in row:
-            cells[2], cells[4] = f"{row['seconds']:.2f}", f"{row['peak_memory'] / 1e6:.0f}"
-        if "compared_with" in row:
-            psnr = "" if row["psnr"] is None else f"{row['psnr']:.1f}"
-            cells[3], cells[5], cells[6] = f"{row['ratio']:.2f}", f"{row['largest']}", psnr
-            cells[7] = f"compared with {row['compared_with']}"
-        lines.append(tuple(cells))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if 1 < i < 7 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-
-
-def save(
-    arguments: argparse.Namespace, device: torch.device, rows: Sequence[dict[str, Any]]
-) -> None:
-    """Write what was measured, and on what."""
-    found = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "photo": str(arguments.photo),
-        "checkpoint": arguments.checkpoint,
-        "max_memory": arguments.max_memory,
-        "rows": rows,
-    }
-    with replacing(arguments.work_dir / RECORD) as unfinished:
-        unfinished.write_text(json.dumps(found, indent=2) + "\n")
+COMMANDS = {"enhancing": enhancing_command, "training": training_command}
 
 
 def main() -> None:
-    arguments = parse_arguments()
-    rows: list[dict[str, Any]] = []
-    try:
-        device = choose_device(arguments.device)
-        # What is wrong with any of these is told before anything is measured.
-        enhancer = PhotoEnhancer(
-            arguments.checkpoint, device="cpu", max_memory=arguments.max_memory
-        )
-        sees_small = enhancer.light_map_side is not None
-        arguments.work_dir.mkdir(parents=True, exist_ok=True)
-        count = len(arguments.megapixels) * len(arguments.ways)
-        with tqdm(total=count, unit="measurement", dynamic_ncols=True) as bar:
-            for megapixels in arguments.megapixels:
-                with tempfile.TemporaryDirectory(dir=arguments.work_dir) as folder:
-                    rows += measure_size(arguments, megapixels, Path(folder), bar, sees_small)
-                save(arguments, device, rows)  # after each size, for a run that is stopped
-    except (OSError, ValueError, UnreadablePhotoError) as error:
-        sys.exit(f"tools/benchmark.py: {error}")
-    print(table(rows))
-    print(
-        f"ratio: how many times as fast; largest: difference, of 255; {torch.get_num_threads()} "
-        f"CPU threads; {arguments.work_dir / RECORD}"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    commands = parser.add_subparsers(required=True)
+    for name, command in COMMANDS.items():
+        described = commands.add_parser(
+            name,
+            help=(command.__doc__ or "").partition(": ")[2].partition(".")[0],
+            description=command.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(described)
+        described.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+        described.add_argument("--work-dir", type=Path, default=Path("work_dirs/benchmark"))
+        described.set_defaults(run=command.run)
+    given = sys.argv[1:]
+    if not given or given[0] not in (*COMMANDS, "-h", "--help"):
+        given = ["enhancing", *given]
+    arguments = parser.parse_args(given)
+    arguments.run(arguments)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,7 @@ weights, CLIP's too, and the optimizer's state).
 
 import argparse
 import copy
-import itertools
-import json
 import statistics
-import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,13 +17,13 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.model import ModuleDict, is_model_wrapper
-from torch.profiler import ProfilerActivity, profile
 
+from rave_mm.benchmark.step_cost import spent_time, taken_memory
 from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
 from rave_mm.losses.loss_sum import LossSum
 
-ON_GPU = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def variants(names: list[str]) -> dict[str, tuple[list[str], int]]:
@@ -42,38 +37,6 @@ def variants(names: list[str]) -> dict[str, tuple[list[str], int]]:
         "all": (names, 0),
         "all, gradients in each step": (names, 1),
     }
-
-
-def spent_time(step: Callable[[], object]) -> float:
-    """Seconds of a training step."""
-    if not ON_GPU:
-        start = time.process_time()
-        step()
-        return time.process_time() - start
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    step()
-    torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def taken_memory(step: Callable[[], object]) -> float:
-    """MiB that a training step takes at most, beyond what is held before it."""
-    if ON_GPU:
-        held = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-        step()
-        return (torch.cuda.max_memory_allocated() - held) / 2**20
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that it keeps one cycle, which is all
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-            step()
-    with TemporaryDirectory() as folder:
-        trace = Path(folder) / "trace.json"
-        profiled.export_chrome_trace(str(trace))
-        events = json.loads(trace.read_text())["traceEvents"]
-    changes = sorted((e["ts"], e["args"]["Bytes"]) for e in events if e["name"] == "[memory]")
-    return max(itertools.accumulate(size for _, size in changes)) / 2**20
 
 
 def measure(config: Config, steps: int) -> dict[str, tuple[float, float]]:
@@ -110,9 +73,9 @@ def measure(config: Config, steps: int) -> dict[str, tuple[float, float]]:
                 loss.gradients_every = every
                 if turn == 0:
                     step()  # warms up
-                    memory[title] = taken_memory(step)
+                    memory[title] = taken_memory(step, DEVICE) / 2**20
                 else:
-                    seconds.setdefault(title, []).append(spent_time(step))
+                    seconds.setdefault(title, []).append(spent_time(step, DEVICE))
     return {title: (statistics.median(seconds[title]), memory[title]) for title in seconds}
 
 

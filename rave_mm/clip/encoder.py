@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from rave_mm.clip.fingerprint import fingerprint
+from rave_mm.clip.frozen_tower import speed_up
 from rave_mm.clip.prompts import TextTower, encode_prompts, find_text_tower
 from rave_mm.clip.weights import BUNDLED, build_clip
 from rave_mm.functional import clip_input
@@ -40,6 +41,7 @@ class FrozenCLIP:
     Attributes:
         prepare_photo: CLIP's own preprocessing of a PIL photo to (3, S, S) on the CPU. For OpenAI's
             models it is bicubic to a short side of S, centre crop, mean and std.
+        fingerprint: A hash of the image tower and of what is done to an image before it.
 
     Raises:
         ValueError: an unknown precision.
@@ -71,6 +73,10 @@ class FrozenCLIP:
         self.prepare_photo: Callable[[Image.Image], Tensor] = image_transform_v2(
             self._preprocess, is_train=False
         )
+        photo = self._preprocess
+        before = (self.image_size, self.mean, self.std, photo.interpolation, photo.resize_mode)
+        self.fingerprint = fingerprint(self._model.visual, *before, photo.fill_color)
+        speed_up(self._model.visual)  # after its weights were hashed as they are in the file
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenCLIP":
         return self
@@ -87,13 +93,6 @@ class FrozenCLIP:
     @property
     def _device(self) -> torch.device:
         return next(self._model.parameters()).device
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """A hash of the image tower and of what is done to an image before it."""
-        photo = self._preprocess
-        before = (self.image_size, self.mean, self.std, photo.interpolation, photo.resize_mode)
-        return fingerprint(self._model.visual, *before, photo.fill_color)
 
     def embed(self, images: Tensor) -> Tensor:
         """Unit embeddings `f(x) = E(x)/|E(x)|`.
@@ -278,7 +277,7 @@ class FrozenCLIP:
     def _prepare(self, images: Tensor) -> Tensor:
         return clip_input(
             images.float(), self.image_size, self.mean, self.std, antialias=self.antialias
-        )
+        ).contiguous(memory_format=torch.channels_last)
 
     @contextmanager
     def _at_precision(self, images: Tensor) -> Iterator[None]:

@@ -14,6 +14,9 @@ from rave_mm.datasets.shadows import foreground_mask
 
 FloatArray = NDArray[np.float32]
 
+# The surroundings of a pixel, for a photographer's eye: a sixteenth of the photo.
+_WINDOWS_PER_SIDE = 16
+
 
 def srgb_to_linear(srgb: FloatArray) -> FloatArray:
     """Decode sRGB values in [0, 1] of any shape to linear light in [0, 1] (IEC 61966-2-1)."""
@@ -76,6 +79,26 @@ def synthetic_backlight(
     grain = rng.standard_normal(linear.shape, dtype=np.float32) * np.float32(noise)
     linear += grain * np.sqrt(np.maximum(linear, 0) * 2e-5 + 1e-7)
     return np.round(linear_to_srgb(linear) * 255).astype(np.uint8)
+
+
+def retouched(photo: NDArray[np.uint8], lift: float) -> NDArray[np.uint8]:
+    """A photo with its shadows lifted, as a photographer prints it.
+
+    ``x ** (1 - lift * (1 - b)^2)`` with the brightness ``b`` around each pixel: black and white
+    stay where they are, and what is as bright as its surroundings hardly changes.
+
+    Args:
+        photo: (H, W, 3) RGB, uint8.
+        lift: how far, in [0, 1); 0 leaves the photo as it is.
+
+    Returns:
+        (H, W, 3) RGB, uint8.
+    """
+    values = photo.astype(np.float32) / 255
+    window = max(1, round(max(photo.shape[:2]) / _WINDOWS_PER_SIDE))
+    around = cv2.blur(values.mean(2), (window, window), borderType=cv2.BORDER_REPLICATE)
+    lifted = values ** (1 - lift * np.square(1 - around))[..., None]
+    return np.round(lifted * 255).astype(np.uint8)
 
 
 def jpeg_compressed(photo: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from mmcv.transforms import BaseTransform
 from PIL import Image
 
 from rave_mm.datasets.shadows import SHADOWS
-from rave_mm.datasets.synthetic_backlight import jpeg_compressed, synthetic_backlight
+from rave_mm.datasets.synthetic_backlight import jpeg_compressed, retouched, synthetic_backlight
 from rave_mm.photos.reading import read_photo
 
 # Albumentations asks the internet for its newest version when it is imported, by us or by
@@ -187,9 +187,12 @@ class SynthesizeBacklight(BaseTransform):
         noise: Least and greatest noise, in times of a camera's in good light.
         jpeg: Least and greatest quality of JPEG that the backlit photograph has gone through; None
             for none.
+        lift: How far the shadows of ``gt`` are lifted where light was lost, in [0, 1);
+            :func:`rave_mm.datasets.synthetic_backlight.retouched`. A photograph that is backlit is
+            to become brighter than one that was well lit from the start, which keeps its blacks.
 
     Raises:
-        ValueError: An unknown kind of shadow, or none.
+        ValueError: An unknown kind of shadow, or none; a lift outside of [0, 1).
     """
 
     def __init__(
@@ -198,14 +201,18 @@ class SynthesizeBacklight(BaseTransform):
         shadows: Mapping[str, float] = MappingProxyType({"ellipse": 1.0}),
         noise: tuple[float, float] = (1.0, 1.0),
         jpeg: tuple[int, int] | None = None,
+        lift: float = 0.0,
     ) -> None:
         known = [*SHADOWS, "subject"]
         if not shadows or not set(shadows) <= set(known) or not sum(shadows.values()) > 0:
             raise ValueError(f"shadows: got {dict(shadows)}, expected weights of some of {known}")
+        if not 0 <= lift < 1:
+            raise ValueError(f"lift: got {lift}, expected 0 or more and less than 1")
         self.ev = (ev[0], ev[1])
         self.shadows = dict(shadows)
         self.noise = (noise[0], noise[1])
         self.jpeg = jpeg
+        self.lift = lift
 
     def transform(self, results: dict) -> dict:
         """Add ``img`` beside ``gt``, with the same path, channel order and colour type.
@@ -220,6 +227,8 @@ class SynthesizeBacklight(BaseTransform):
         noise = rng.uniform(*self.noise) if self.noise != (1.0, 1.0) else 1.0
         if mask is None or mask.any():
             backlit = synthetic_backlight(results[key], rng, self.ev, mask, noise)
+            if self.lift:
+                results[key] = retouched(results[key], self.lift)
         else:  # the light around a shadow grows with it; without one, nothing changes
             backlit = results[key].copy()
         if self.jpeg is not None:
@@ -247,7 +256,7 @@ class SynthesizeBacklight(BaseTransform):
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}(ev={self.ev}, shadows={self.shadows}, noise={self.noise}, "
-            f"jpeg={self.jpeg})"
+            f"jpeg={self.jpeg}, lift={self.lift})"
         )
 
 

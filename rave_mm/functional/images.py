@@ -1,7 +1,9 @@
 """What is done to photographs: divided by their light map, and made into CLIP's input."""
 
+import functools
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -97,4 +99,13 @@ def clip_input(
         images = F.interpolate(
             images, (size, size), mode="bilinear", align_corners=False, antialias=antialias
         )
-    return (images - images.new_tensor(mean).view(3, 1, 1)) / images.new_tensor(std).view(3, 1, 1)
+    return (images - _per_channel(tuple(mean), images.dtype, images.device)) / _per_channel(
+        tuple(std), images.dtype, images.device
+    )
+
+
+# A GPU is waited for whenever a number of Python's is sent to it.
+@functools.lru_cache
+def _per_channel(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # it is kept, and gradients may pass it later
+        return torch.tensor(values, dtype=dtype, device=device).view(3, 1, 1)

@@ -4,10 +4,12 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 
+from rave_mm.benchmark import enhancing_command
 from rave_mm.networks.light_map_unet import LightMapUNet
 from tests.tools.loading import load_tool
 
@@ -47,17 +49,17 @@ def test_ten_thousand_pixels(
         assert 10**8 < row["peak_memory"] < 10**10
 
 
-def test_ways_without_a_figure_are_told(
-    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = [
+def test_ways_without_a_figure_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[dict[str, Any]] = [
         {"megapixels": 100.0, "way": "published", "note": "would take about 190.0 GB"},
         {"megapixels": 100.0, "way": "exact", "note": "", "seconds": 8.0, "peak_memory": 10**9},
         {"megapixels": 100.0, "way": "small", "note": "", "seconds": 2.0, "peak_memory": 10**9},
     ]
-    monkeypatch.setattr(tool, "difference", lambda one, other: {"largest": 9, "psnr": 40.0})
-    tool.compare(rows, tmp_path)
-    lines = tool.table(rows).splitlines()
+    monkeypatch.setattr(
+        enhancing_command, "difference", lambda one, other: {"largest": 9, "psnr": 40.0}
+    )
+    enhancing_command.compare(rows, tmp_path)
+    lines = enhancing_command.table(rows).splitlines()
     assert lines[1].endswith("would take about 190.0 GB")
     assert lines[2].split() == ["100", "exact", "8.00", "1000"]
     assert lines[3].split()[:7] == ["100", "small", "2.00", "4.00", "1000", "9", "40.0"]

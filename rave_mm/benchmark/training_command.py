@@ -1,0 +1,92 @@
+"""`tools/benchmark.py training`: time and memory of RAVE's training step, ours and the published.
+
+The published way is written anew from what it computes, and gives the same loss. The ways take
+turns in one process, on random photographs and CLIPs of the paper's sizes with random weights,
+which cost as much as OpenAI's. See docs/performance.md.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from rave_mm.benchmark.loader import photos_per_second
+from rave_mm.benchmark.table import text_table
+from rave_mm.benchmark.training import measure
+from rave_mm.inference.arithmetic import choose_device
+from rave_mm.runtime.whole_files import replacing
+
+RECORD = "training.json"
+HEADINGS = ("size", "way", "seconds", "ratio", "peak MB", "floor", "loss")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be told."""
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[256, 512],
+        metavar="N",
+        help="heights and widths of the photographs (default: 256 512)",
+    )
+    parser.add_argument("--batch", type=int, default=2, help="photographs (default: 2; paper: 8)")
+    parser.add_argument("--steps", type=int, default=5, help="of each way (default: 5)")
+    parser.add_argument(
+        "--compile", action="store_true", help="also with a network compiled by torch.compile"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, write the file, and print the table; a mistake ends with a line."""
+    try:
+        device = choose_device(arguments.device)
+    except ValueError as error:
+        sys.exit(f"tools/benchmark.py: {error}")
+    for name, value in (("--batch", arguments.batch), ("--steps", arguments.steps)):
+        if value < 1:
+            sys.exit(f"tools/benchmark.py: {name}: got {value}, expected 1 or more")
+    arguments.work_dir.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "batch": arguments.batch,
+        "sizes": [],
+    }
+    for size in arguments.sizes:
+        rows = measure(size, arguments.batch, arguments.steps, device, arguments.compile)
+        loader = photos_per_second(size, arguments.batch)
+        found["sizes"].append({"size": size, "rows": rows, "loader": loader})
+        with replacing(arguments.work_dir / RECORD) as unfinished:
+            unfinished.write_text(json.dumps(found, indent=2) + "\n")
+    print(table(found["sizes"]))
+    for measured in found["sizes"]:
+        needed = arguments.batch / min(row["seconds"] for row in measured["rows"])
+        print(
+            f"{measured['size']}: the loader alone gives "
+            f"{measured['loader']['photos_per_second']:.0f} photographs a second with "
+            f"{measured['loader']['workers']} workers; the fastest step takes {needed:.0f}"
+        )
+    print(
+        "seconds: median of a step; ratio: how many times as fast as the published way; peak: "
+        "beyond the weights; floor: what the operations and bytes of a step take at the machine's "
+        f"measured best; {arguments.work_dir / RECORD}"
+    )
+
+
+def table(sizes: Sequence[dict[str, Any]]) -> str:
+    """What was measured, as text."""
+    lines: list[tuple[str, ...]] = [HEADINGS]
+    for measured in sizes:
+        for row in measured["rows"]:
+            floor = "" if row["floor"] is None else f"{row['floor']:.4f}"
+            figures = (f"{row['seconds']:.4f}", f"{row['ratio']:.2f}")
+            memory = f"{row['peak_memory'] / 1e6:.0f}"
+            lines.append(
+                (str(measured["size"]), row["way"], *figures, memory, floor, f"{row['loss']:.4f}")
+            )
+    return text_table(lines, left=(1,))
