@@ -16,6 +16,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from torch import Tensor
+from torch.nn.functional import normalize
 
 import rave_mm.register  # noqa: F401 - the components that the config names
 from rave_mm import config_path
@@ -90,7 +91,7 @@ def training_ways(
         load_clip(clips[term]["model"], clips[term]["pretrained"])
         for term in ("guidance", "identity")
     )
-    vector = torch.nn.functional.normalize(torch.randn(512, generator=generator), dim=0)
+    vector = normalize(torch.randn(guide.dimension, generator=generator), dim=0)
     origin = Provenance(guide.name, guide.fingerprint, "", "", 1, 1, 0, "mean", "")
     residual = ResidualVector(vector, _TARGET, origin)
 

@@ -4,6 +4,7 @@ import pytest
 from rave_mm.datasets.synthetic_backlight import (
     jpeg_compressed,
     linear_to_srgb,
+    retouched,
     srgb_to_linear,
     synthetic_backlight,
 )
@@ -68,3 +69,25 @@ def test_jpeg_leaves_colours_where_they_are() -> None:
     good, bad = jpeg_compressed(photo, 98), jpeg_compressed(photo, 5)
     assert np.abs(good.astype(int) - photo).mean() < 3
     assert np.abs(bad.astype(int) - photo).mean() > 2 * np.abs(good.astype(int) - photo).mean()
+
+
+def test_retouching_lifts_what_is_dark_among_the_dark() -> None:
+    photo = np.full((64, 64, 3), 240, np.uint8)
+    photo[:, :32] = 40
+    lifted = retouched(photo, 0.25)
+    dark = 40 / 255  # far from the edge its surroundings are as it is
+    assert lifted[32, 8, 0] == round(255 * dark ** (1 - 0.25 * (1 - dark) ** 2))
+    assert 240 <= lifted[32, 56, 0] <= 241
+    # The same darkness in a small spot, with light around it, is a dark thing.
+    spot = np.full((64, 64, 3), 240, np.uint8)
+    spot[32, 32] = 40
+    assert retouched(spot, 0.25)[32, 32, 0] < 43
+
+
+def test_retouching_keeps_black_white_and_order() -> None:
+    ends = np.zeros((32, 32, 3), np.uint8)
+    ends[16:] = 255
+    np.testing.assert_array_equal(retouched(ends, 0.9), ends)
+    photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(retouched(photo, 0), photo)
+    assert (retouched(photo, 0.25).astype(int) >= photo).all()

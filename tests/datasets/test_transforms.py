@@ -12,6 +12,7 @@ from mmagic.registry import TRANSFORMS
 from mmengine.dataset import Compose, pseudo_collate
 from PIL import Image
 
+from rave_mm.datasets.synthetic_backlight import retouched
 from rave_mm.datasets.transforms import (
     AugmentBacklit,
     LimitLongSide,
@@ -320,6 +321,19 @@ def test_unknown_shadows_are_refused(shadows):
         ValueError, match=r"shadows: got .*, expected weights of some of \['ellipse'"
     ):
         SynthesizeBacklight(shadows=shadows)
+
+
+def test_the_ground_truth_of_a_backlit_photo_may_be_lifted():
+    photo = np.full((40, 60, 3), 60, np.uint8)
+    known = {"gt_path": "a.png", "gt_channel_order": "rgb", "gt_color_type": "color"}
+    for shadow, expected in (("everywhere", retouched(photo, 0.25)), ("nowhere", photo)):
+        np.random.seed(0)
+        step = SynthesizeBacklight(ev=(2, 2), shadows={shadow: 1}, lift=0.25)
+        made = step.transform({"gt": photo.copy(), **known})
+        np.testing.assert_array_equal(made["gt"], expected)
+    assert retouched(photo, 0.25).min() > 60
+    with pytest.raises(ValueError, match="lift: got 1, expected 0 or more and less than 1"):
+        SynthesizeBacklight(lift=1)
 
 
 def test_importing_asks_the_network_for_nothing():

@@ -88,3 +88,13 @@ class TestClipInput:
     ) -> None:
         with pytest.raises(ValueError, match="three means and three standard deviations"):
             clip_input(torch.rand(1, 3, 8, 8), size, mean, std)
+
+
+def test_what_inference_mode_has_kept_serves_training() -> None:
+    values = (0.123, 0.456, 0.789), (0.2, 0.3, 0.4)  # of this test alone
+    with torch.inference_mode():
+        clip_input(torch.rand(1, 3, 4, 4), 4, *values)
+    images = torch.rand(1, 3, 4, 4, requires_grad=True)
+    clip_input(images, 4, *values).sum().backward()
+    assert images.grad is not None
+    torch.testing.assert_close(images.grad[0, :, 0, 0], 1 / torch.tensor(values[1]))

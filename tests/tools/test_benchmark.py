@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from rave_mm.benchmark import enhancing_command
+from rave_mm.benchmark import enhancing_command, training_command
 from rave_mm.networks.light_map_unet import LightMapUNet
 from tests.tools.loading import load_tool
 
@@ -78,3 +78,42 @@ def test_what_is_wrong_is_told_before_anything_is_measured(
     ):
         with pytest.raises(SystemExit, match=message):
             run(tool, monkeypatch, *arguments, "--work-dir", tmp_path / "out")
+
+
+def test_training_steps_are_told_as_a_table() -> None:
+    row = {"way": "published, float32", "seconds": 2.0, "ratio": 1.0, "peak_memory": 10**9}
+    row |= {"floor": 0.25, "loss": 37.9297}
+    fast = {**row, "way": "small view, float32", "seconds": 0.5, "ratio": 4.0, "floor": None}
+    lines = training_command.table([{"size": 512, "rows": [row, fast]}]).splitlines()
+    assert lines[1].split() == [
+        "512",
+        "published,",
+        "float32",
+        "2.0000",
+        "1.00",
+        "1000",
+        "0.2500",
+        "37.9297",
+    ]
+    assert lines[2].split() == [
+        "512",
+        "small",
+        "view,",
+        "float32",
+        "0.5000",
+        "4.00",
+        "1000",
+        "37.9297",
+    ]
+
+
+def test_bad_settings_of_training_are_told(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments, message in (
+        (("--batch", 0), "--batch: got 0, expected 1 or more"),
+        (("--device", "tpu"), "expected auto, cpu or cuda"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run(tool, monkeypatch, "training", *arguments, "--work-dir", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

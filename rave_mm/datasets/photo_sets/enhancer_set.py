@@ -26,6 +26,9 @@ from rave_mm.photos.reading import read_photo_8_bit
 LONG_SIDE = 512
 """Of the photographs, in pixels; but for those in test/camera, which keep their size."""
 
+# What ends the name of a split of photographs without ground truth.
+_REAL = "-real"
+
 CAMERA_PIXELS = 6_000_000
 """Photographs for testing of so many pixels or more are in test/camera too."""
 
@@ -40,7 +43,7 @@ def make_enhancer(
     - ``val`` and ``test``, each with ``soft`` (a soft shadow in the lower centre) and ``subjects``
       (things darkened along their own outlines), and ``test/camera`` (soft, of 6 megapixels and
       more); in each ``backlit`` and ``well-lit``;
-    - ``test/real``: backlit by nature, or dark for a reason; without ground truth.
+    - ``val/real`` and ``test/real``: backlit by nature, or dark for a reason; without ground truth.
 
     Args:
         out: Folder to make.
@@ -76,8 +79,8 @@ def make_enhancer(
 
 def _write_photograph(folder: Path, entry: Entry, whole: np.ndarray, seed: int) -> None:
     photo, name = reduced(whole, LONG_SIDE, max), f"{entry['id']}.png"
-    if entry["split"] == "real":
-        write_into(folder.with_name("test") / "real" / name, photo)
+    if entry["split"].endswith(_REAL):
+        write_into(folder.with_name(entry["split"].removesuffix(_REAL)) / "real" / name, photo)
         return
     rng = photograph_rng(entry, seed)
     subject = cut_out(photo, entry["subject"]) if "subject" in entry else None

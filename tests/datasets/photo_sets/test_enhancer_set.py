@@ -28,8 +28,9 @@ def subjects(listed, tmp_path, monkeypatch):
         write_photo(tmp_path / f"site/fakephotos/{name}.png", with_subject(size))
         entry = photograph(name, enhancer=split)
         listed.photographs.append({**entry, "subject": [0.1, 0.1, 0.8, 0.8]})
-    listed.photographs.append(photograph("r", enhancer="real"))
-    write_photo(tmp_path / "site/fakephotos/r.png", with_subject((60, 80)))
+    for name, split in (("r", "test-real"), ("v", "val-real")):
+        listed.photographs.append(photograph(name, enhancer=split))
+        write_photo(tmp_path / f"site/fakephotos/{name}.png", with_subject((60, 80)))
     listed.save()
     return listed
 
@@ -48,6 +49,7 @@ def test_each_photograph_is_in_its_split(subjects, tmp_path):
             "test/camera/backlit/s.jpg",
             "test/camera/well-lit/s.jpg",
             "test/real/r.png",
+            "val/real/v.png",
             "test/subjects/backlit/s.png",
             "test/subjects/well-lit/s.png",
             *(

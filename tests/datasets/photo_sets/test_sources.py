@@ -61,7 +61,7 @@ def test_the_list_that_is_shipped():
     for purpose, splits in (
         ("demo", {"train", "test"}),
         ("clip", {"train", "test"}),
-        ("enhancer", {"train", "val", "test", "real"}),
+        ("enhancer", {"train", "val", "val-real", "test", "test-real"}),
     ):
         chosen = chosen_photographs(purpose)
         assert {entry["split"] for entry in chosen} == splits
