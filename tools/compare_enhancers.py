@@ -3,13 +3,14 @@
 Beside the checkpoints stand the photos as they are and a shadows slider, which needs no network.
 The sets are those that `python tools/prepare_data.py enhancer` makes: soft shadows, subjects
 darkened along their outlines, camera-sized photos, photos that need nothing, and photos that are
-backlit by nature. Choices are made on `--split val`; the test is for the end.
+backlit by nature. Of the last, and of strong edges, there are contact sheets. Choices are made on
+`--split val`; the test is for the end.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,14 @@ apply()
 # E402: these import MMEngine, which must be silenced before.
 from rave_mm.benchmark.enhancers import (  # noqa: E402
     Enhance,
+    Picture,
     Quality,
     faithfulness,
     halo,
     looks,
     qualities,
     shadows_slider,
+    strong_edges,
 )
 from rave_mm.evaluation.contact_sheet import contact_sheet  # noqa: E402
 from rave_mm.inference.bundled import BUNDLED_ENHANCER  # noqa: E402
@@ -41,6 +44,7 @@ from rave_mm.runtime.whole_files import write_whole  # noqa: E402
 SETS = ("soft", "subjects", "camera")
 GOOD = "soft/well-lit"
 REAL = "real"
+HALO_SIZE = (300, 400)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -99,12 +103,12 @@ def mean(found: list[dict[str, Quality]]) -> dict[str, Quality]:
     }
 
 
-def draw(folder: Path, enhancers: Mapping[str, Enhance], out: Path) -> None:
-    """Input and results of a folder's photos side by side."""
-    rows = []
-    for path in tqdm(list_photos(folder), desc="contact sheet", unit="photo"):
-        photo = read_photo_8_bit(path)
-        rows.append(Image.fromarray(np.hstack([enhance(photo) for enhance in enhancers.values()])))
+def draw(photos: Iterable[Picture], enhancers: Mapping[str, Enhance], out: Path) -> None:
+    """Input and results of photos side by side."""
+    rows = [
+        Image.fromarray(np.hstack([enhance(photo) for enhance in enhancers.values()]))
+        for photo in tqdm(photos, desc="contact sheet", unit="photo")
+    ]
     contact_sheet(tuple(enhancers), rows, out, column=256)
 
 
@@ -164,10 +168,14 @@ def main() -> None:
     print(f"\n{table(shown)}\n\nPSNR in dB / SSIM; good photos: median PSNR to themselves; halo in")
     print("levels of 255 beside strong edges; real photos: NIQE (less is better) / newly clipped")
     print(f"figures   {record}")
+    sheets: dict[str, Iterable[Picture]] = {
+        "halo.png": (photo for photo, _ in strong_edges(*HALO_SIZE))
+    }
     if real.is_dir():
-        sheet = arguments.out / f"{arguments.split}_real.jpg"
-        draw(real, enhancers, sheet)
-        print(f"pictures  {sheet}")
+        sheets[f"{arguments.split}_real.jpg"] = map(read_photo_8_bit, list_photos(real))
+    for name, photos in sheets.items():
+        draw(photos, enhancers, arguments.out / name)
+        print(f"pictures  {arguments.out / name}")
 
 
 if __name__ == "__main__":

@@ -130,8 +130,7 @@ def halo(enhance: Enhance, height: int = 1200, width: int = 1600) -> float:
         pictures.
     """
     found = []
-    for dark in _outlines(height, width):
-        photo = np.where(dark[..., None], (26, 24, 22), (196, 206, 220)).astype(np.uint8)
+    for photo, dark in strong_edges(height, width):
         result = enhance(photo).mean(2)
         for side in (dark, ~dark):
             distance = cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, 5)
@@ -141,6 +140,16 @@ def halo(enhance: Enhance, height: int = 1200, width: int = 1600) -> float:
             plain = np.median(result[far] if far.any() else result[side])
             found.append(float(np.abs(result[near] - plain).mean()))
     return float(np.mean(found))
+
+
+def strong_edges(height: int, width: int) -> Iterator[tuple[Picture, NDArray[np.bool_]]]:
+    """Draw dark outlines against a bright sky: a row of houses, a disc, and a pole.
+
+    Yields:
+        Each picture (height, width, 3), of two colours, and where it is dark (height, width).
+    """
+    for dark in _outlines(height, width):
+        yield np.where(dark[..., None], (26, 24, 22), (196, 206, 220)).astype(np.uint8), dark
 
 
 def _outlines(height: int, width: int) -> Iterator[NDArray[np.bool_]]:

@@ -12,6 +12,7 @@ from rave_mm.benchmark.enhancers import (
     qualities,
     quality,
     shadows_slider,
+    strong_edges,
 )
 from rave_mm.photos.writing import write_photo
 
@@ -50,6 +51,14 @@ def test_the_slider_lifts_shadows_alone() -> None:
     # (20 / 255) ** (0.4 + 0.6 * 20 / 255) is 0.32.
     assert lifted[50, 10, 0] == pytest.approx(0.32 * 255, abs=1)
     assert abs(lifted[50, 390, 0] - 250) <= 1
+
+
+def test_strong_edges_have_two_colours() -> None:
+    pictures = list(strong_edges(60, 80))
+    assert len(pictures) == 3
+    for picture, dark in pictures:
+        assert picture.shape == (60, 80, 3) and 0.05 < dark.mean() < 0.6
+        assert picture[dark].max() == 26 and picture[~dark].min() == 196
 
 
 def test_a_pointwise_enhancer_has_no_halo_and_a_blurred_one_has() -> None:

@@ -73,6 +73,7 @@ def test_a_comparison(
     assert f"{figures['mine']['soft/psnr']:.2f} / {figures['mine']['soft/ssim']:.3f}" in told
     assert figures["input"]["real/newly clipped"] == 0 < figures["input"]["real/niqe"]
     # Three columns of 256 pixels.
+    assert read_photo(out / "halo.png").shape == (24 + 3 * (192 + 4), 768, 3)
     assert read_photo(out / "test_real.jpg").shape == (24 + 154 + 4, 768, 3)
 
 
