@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import find_latest_checkpoint
 
 from rave_mm.engine.command_line import (
     add_run_arguments,
@@ -16,6 +15,10 @@ from rave_mm.engine.command_line import (
     mistakes_told,
 )
 from rave_mm.engine.dry_run import dry_run
+from rave_mm.engine.work_dir import (
+    check_nothing_is_overwritten,
+    newest_complete_checkpoint,
+)
 
 
 def use_mixed_precision(config: Config) -> None:
@@ -37,22 +40,25 @@ def use_mixed_precision(config: Config) -> None:
             wrapper.update(type="AmpOptimWrapper", dtype="bfloat16", loss_scale={"enabled": False})
 
 
-def go_on_from_work_dir(config: Config) -> str:
-    """Let training go on from the last checkpoint in the work directory, if there is one.
+def go_on_from_work_dir(config: Config) -> list[str]:
+    """Let training go on from the newest complete checkpoint in the work directory, if any.
 
     MMEngine alone would go back to `load_from` where the config has one.
 
     Returns:
-        A line for the log: what training starts from.
+        Lines for the log: what training starts from, and why not from what.
+
+    Raises:
+        UnknownCheckpointError: There are checkpoints, but none is complete.
     """
-    named = find_latest_checkpoint(config.work_dir)
-    if named is None:
-        return f"--resume: no checkpoint in {config.work_dir} yet, training starts as without it"
-    # The path that is noted is the one of the time, and the directory may have moved.
-    here = Path(config.work_dir) / Path(named).name
-    config.load_from = str(here) if here.is_file() else named
+    checkpoint, passed_over = newest_complete_checkpoint(Path(config.work_dir))
+    lines = [f"--resume: {line}" for line in passed_over]
+    if checkpoint is None:
+        none = f"no checkpoint in {config.work_dir} yet, training starts as without it"
+        return [*lines, f"--resume: {none}"]
+    config.load_from = str(checkpoint)
     config.resume = True
-    return f"--resume: training goes on from {config.load_from}"
+    return [*lines, f"--resume: training goes on from {checkpoint}"]
 
 
 def main() -> None:
@@ -61,7 +67,8 @@ def main() -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the last checkpoint in the work directory; where there is none, start",
+        help="go on from the newest complete checkpoint in the work directory; start where there "
+        "is none",
     )
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
     parser.add_argument(
@@ -80,10 +87,14 @@ def main() -> None:
             for part in dry_run(config):
                 print(part, flush=True)
             return
-        beginning = go_on_from_work_dir(config) if arguments.resume else None
+        beginning = []
+        if arguments.resume:
+            beginning = go_on_from_work_dir(config)
+        else:
+            check_nothing_is_overwritten(Path(config.work_dir))
         runner = build_runner(config)
-        if beginning:
-            print_log(beginning, "current")
+        for line in beginning:
+            print_log(line, "current")
         runner.train()
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"

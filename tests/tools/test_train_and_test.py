@@ -89,6 +89,25 @@ def test_resume_looks_in_the_work_directory_whatever_load_from_says(
     assert f"--resume: training goes on from {work / 'moved/iter_2.pth'}" in text[-1]
 
 
+def test_a_killed_training_goes_on_and_is_not_written_over(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed while it wrote iter_3.pth, and `last_checkpoint` is empty."""
+    directory = work / "run"
+    run(monkeypatch, "train", CONFIG, "--work-dir", directory, *options(2))
+    whole = (directory / "iter_2.pth").read_bytes()
+    (directory / "iter_3.pth").write_bytes(whole[:1000])
+    (directory / "last_checkpoint").write_text("")
+    with pytest.raises(SystemExit, match=r"tools/train\.py: .* holds iter_3\.pth of an earlier"):
+        run(monkeypatch, "train", CONFIG, "--work-dir", directory, *options(4))
+    assert (directory / "iter_2.pth").read_bytes() == whole
+    run(monkeypatch, "train", CONFIG, "--resume", "--work-dir", directory, *options(4))
+    assert [line["step"] for line in logs(directory) if "loss" in line] == [1, 2, 3, 4]
+    text = sorted(directory.glob("*/*.log"))[-1].read_text()
+    assert f"{directory / 'iter_3.pth'} is passed over: UnknownCheckpointError" in text
+    assert f"--resume: training goes on from {directory / 'iter_2.pth'}" in text
+
+
 def test_a_published_checkpoint_is_tested_as_it_is(
     work: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
