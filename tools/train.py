@@ -15,6 +15,7 @@ from rave_mm.engine.command_line import (
     mistakes_told,
 )
 from rave_mm.engine.dry_run import dry_run
+from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
     newest_complete_checkpoint,
@@ -95,7 +96,12 @@ def main() -> None:
         runner = build_runner(config)
         for line in beginning:
             print_log(line, "current")
-        runner.train()
+        runner.register_hook(StopHook())
+        try:
+            runner.train()
+        except TrainingStopped as stopped:
+            print_log(str(stopped), "current")
+            leave(128 + stopped.signal)
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"
         f"  tensorboard --logdir {config.work_dir}",

@@ -5,10 +5,13 @@ Train, resume, test, on a set of a few tiny photos.
 
 import http.server
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +21,7 @@ from mmengine.config.utils import MODULE2PACKAGE
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
+from rave_mm.enhancers.backlit_enhancer import BacklitEnhancer
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.photos.reading import read_photo
 from tests.tools.tiny_run import CONFIG, logs, options, run
@@ -106,6 +110,40 @@ def test_a_killed_training_goes_on_and_is_not_written_over(
     text = sorted(directory.glob("*/*.log"))[-1].read_text()
     assert f"{directory / 'iter_3.pth'} is passed over: UnknownCheckpointError" in text
     assert f"--resume: training goes on from {directory / 'iter_2.pth'}" in text
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_asked_to_stop_saves_first(
+    work: Path, monkeypatch: pytest.MonkeyPatch, asked: signal.Signals
+) -> None:
+    """And goes on, so that its weights are those of a training that was not stopped."""
+    run(monkeypatch, "train", CONFIG, "--work-dir", work / "whole", *options(6))
+    step = BacklitEnhancer.train_step
+
+    def interrupted(self: BacklitEnhancer, *arguments: Any, **settings: Any) -> Any:
+        steps.append(len(steps))
+        if len(steps) == 3:
+            os.kill(os.getpid(), asked)
+        return step(self, *arguments, **settings)
+
+    steps: list[int] = []
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr(BacklitEnhancer, "train_step", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", *options(6))
+    assert ended.value.code == 128 + asked and len(steps) == 3
+    assert (work / "run/last_checkpoint").read_text().endswith("iter_3.pth")
+    text = next((work / "run").glob("*/*.log")).read_text()
+    assert f"{work / 'run/iter_3.pth'} is saved, and --resume goes on from it" in text
+    assert handlers == [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", "--resume", *options(6))
+    ours, whole = (
+        torch.load(work / name / "iter_6.pth", weights_only=False)["state_dict"]
+        for name in ("run", "whole")
+    )
+    assert all(
+        torch.equal(ours[name], whole[name]) for name in whole if not name.endswith("provenance")
+    )
 
 
 def test_a_published_checkpoint_is_tested_as_it_is(
