@@ -11,11 +11,13 @@ import argparse
 import csv
 import io
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, get_args
 
 from tqdm import tqdm
@@ -132,19 +134,34 @@ def append_report(path: Path, outcome: Outcome) -> None:
         writer.writerow(row)
 
 
-def enhance(run: PhotoRun, jobs: Sequence[PhotoJob], out: Path, show: bool) -> list[Outcome]:
-    """Enhance photos with a progress bar and a table."""
-    outcomes = []
-    with (
-        logging_redirect_tqdm(),
-        tqdm(total=len(jobs), unit="photo", disable=not show, dynamic_ncols=True) as bar,
-    ):
-        for outcome in run(jobs):
-            outcomes.append(outcome)
-            if outcome.status != "skipped":
-                append_report(out / REPORT, outcome)
-            bar.update()
-    return outcomes
+def interrupt(asked: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, on SIGTERM too."""
+    raise KeyboardInterrupt(asked)
+
+
+def enhance(
+    run: PhotoRun, jobs: Sequence[PhotoJob], out: Path, show: bool
+) -> tuple[list[Outcome], int | None]:
+    """Enhance photos with a progress bar and a table.
+
+    Returns:
+        What became of them, and the signal by which it was interrupted, if it was.
+    """
+    outcomes: list[Outcome] = []
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with (
+            logging_redirect_tqdm(),
+            tqdm(total=len(jobs), unit="photo", disable=not show, dynamic_ncols=True) as bar,
+        ):
+            for outcome in run(jobs):
+                outcomes.append(outcome)
+                if outcome.status != "skipped":
+                    append_report(out / REPORT, outcome)
+                bar.update()
+    except KeyboardInterrupt as error:
+        return outcomes, error.args[0] if error.args else signal.SIGINT
+    return outcomes, None
 
 
 def summary(
@@ -250,7 +267,12 @@ def main() -> None:
         # One process may have photos left long after another has finished.
         dist.init_process_group("gloo", timeout=timedelta(days=30))
     started = time.perf_counter()
-    outcomes = enhance(run, plan.jobs[rank::processes], arguments.out, show=rank == 0)
+    own = plan.jobs[rank::processes]
+    outcomes, interrupted = enhance(run, own, arguments.out, show=rank == 0)
+    if interrupted is not None:
+        print(summary(outcomes, plan.left_out, time.perf_counter() - started, arguments.out))
+        print(f"stopped with {len(own) - len(outcomes)} to go; the same command does these")
+        sys.exit(128 + interrupted)
     outcomes = gathered(outcomes, processes)
     if rank == 0:
         seconds = time.perf_counter() - started

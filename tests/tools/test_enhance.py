@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,41 @@ def test_a_folder(
     assert not run(tool, monkeypatch, *arguments, "--replace")
     assert "3 done, 0 skipped" in capsys.readouterr().out
     assert (out / "b.jpg").read_bytes() != b"kept"
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_goes_on(
+    tool: ModuleType,
+    photos: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    asked: signal.Signals,
+) -> None:
+    out = tmp_path / "out"
+    append, before = tool.append_report, signal.getsignal(signal.SIGTERM)
+
+    def asked_to_stop(path: Path, outcome: Outcome) -> None:
+        append(path, outcome)
+        os.kill(os.getpid(), asked)
+
+    monkeypatch.setattr(tool, "append_report", asked_to_stop)
+    arguments = (photos, "--out", out, "--checkpoint", checkpoint)
+    try:
+        assert run(tool, monkeypatch, *arguments) == 128 + asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    told = capsys.readouterr().out
+    assert "1 done, 0 skipped, 0 failed" in told
+    assert "stopped with 2 to go; the same command does these" in told
+    monkeypatch.setattr(tool, "append_report", append)
+    assert run(tool, monkeypatch, *arguments) == 0
+    assert not list(out.rglob(".*"))
+    results = sorted(path.name for path in out.rglob("*") if path.suffix in (".png", ".jpg"))
+    assert results == ["a.png", "b.jpg", "c.png"]
+    for name in ("a.png", "b.jpg", "trip/c.png"):
+        assert read_photo(out / name).shape == read_photo(photos / name).shape
 
 
 def test_options(
