@@ -8,19 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from rave_mm.clip.embedding_cache import cache_file
+from rave_mm.clip.embedding_cache import EmbeddingCache
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.reading import read_photo_8_bit
 from rave_mm.runtime.file_hash import file_sha256
-from rave_mm.runtime.whole_files import write_npz
 
 _BATCH = 64
 
@@ -73,16 +71,16 @@ def embed_photos(clip: FrozenCLIP, paths: Sequence[Path]) -> PhotoEmbeddings:
     # By the contents of the photos, in their order, and the model; where a photo lies does not
     # count.
     known = [digest for digest in digests if digest]
-    cached = cache_file(clip.fingerprint, clip.precision, *known)
+    cache = EmbeddingCache(clip.fingerprint, clip.precision, *known)
     complete = len(known) == len(paths)
-    if complete and cached.is_file():
-        print_log(f"embeddings of {len(paths)} photos taken from {cached}", "current")
-        with np.load(cached, allow_pickle=False) as stored:
-            return PhotoEmbeddings(torch.from_numpy(stored["embeddings"]), tuple(paths), digests)
+    if complete:
+        kept_before = cache.read(len(paths), clip.dimension, f"{len(paths)} photos")
+        if kept_before is not None:
+            return PhotoEmbeddings(kept_before, tuple(paths), digests)
     embeddings, faults = _embed_uncached(clip, paths)
     unreadable = tuple(fault for fault in faults if fault)
     if complete and not unreadable:
-        write_npz(cached, embeddings=embeddings.numpy())
+        cache.write(embeddings)
     kept = [index for index, fault in enumerate(faults) if not fault]
     return PhotoEmbeddings(
         embeddings,

@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from mmengine.logging import print_log
 from torch import Tensor
 from tqdm import tqdm
 
-from rave_mm.clip.embedding_cache import cache_file
+from rave_mm.clip.embedding_cache import EmbeddingCache
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.runtime.whole_files import write_npz
 
 _BATCH = 512
 
@@ -33,12 +30,11 @@ def vocabulary(clip: FrozenCLIP) -> Words:
     Raises:
         TypeError: the CLIP has no text tower, or one with another tokenizer than CLIP's.
     """
-    cached = cache_file("vocabulary", clip.text_fingerprint, clip.precision)
+    cache = EmbeddingCache("vocabulary", clip.text_fingerprint, clip.precision)
     names = tuple(clip.vocabulary)
-    if cached.is_file():
-        print_log(f"embeddings of {len(names)} tokens taken from {cached}", "current")
-        with np.load(cached, allow_pickle=False) as stored:
-            return Words(names, torch.from_numpy(stored["embeddings"]))
+    kept = cache.read(len(names), clip.dimension, f"{len(names)} tokens")
+    if kept is not None:
+        return Words(names, kept)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = []
     with tqdm(total=len(names), desc=f"CLIP {clip.name}", unit="token") as progress:
@@ -46,7 +42,7 @@ def vocabulary(clip: FrozenCLIP) -> Words:
             rows.append(clip.embed_tokens(tokens.to(device)).cpu())
             progress.update(len(tokens))
     embeddings = torch.cat(rows)
-    write_npz(cached, embeddings=embeddings.numpy())
+    cache.write(embeddings)
     return Words(names, embeddings)
 
 
