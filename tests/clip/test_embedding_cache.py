@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from rave_mm.clip import embedding_cache
 from rave_mm.clip.embedding_cache import EmbeddingCache
 
 
@@ -67,14 +68,15 @@ def hostile_member(path: Path) -> None:
     [cut, flip, another, not_finite, wrong_shape, hostile, hostile_member, Path.touch],
 )
 def test_damage_counts_as_absent_and_is_told(
-    cache: EmbeddingCache, damage, caplog: pytest.LogCaptureFixture, capsys
+    cache: EmbeddingCache, damage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(embedding_cache, "print_log", lambda line, *_: told.append(line))
     cache.write(torch.randn(3, 8))
     if damage is Path.touch:
         cache.path.write_bytes(b"")
     damage(cache.path)
     assert cache.read(3, 8, "3 photos") is None
-    told = capsys.readouterr()
-    text = caplog.text + told.out + told.err
-    assert f"{cache.path} is damaged" in text
-    assert "the embeddings of 3 photos are computed anew" in text
+    (line,) = told
+    assert line.startswith(f"{cache.path} is damaged (")
+    assert line.endswith("the embeddings of 3 photos are computed anew")
