@@ -6,16 +6,45 @@ one photograph after another.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor, nn
 
-from rave_mm.clip.encoder import FrozenCLIP
+from rave_mm.clip.weights import build_clip
 from rave_mm.networks.light_map_unet import LightMapUNet, ResidualBlock
 
 _EPS = 1e-9
 _SLOPE = 0.2
+
+
+@dataclass(frozen=True)
+class PlainTower:
+    """A CLIP's image tower as open_clip builds it, without what makes it faster here.
+
+    Attributes:
+        visual: The tower, in eval mode.
+        size: Side of its input, in pixels.
+        mean: Of the input's channels (3, 1, 1).
+        std: Likewise.
+    """
+
+    visual: nn.Module
+    size: int
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, model: str, pretrained: str | None, device: torch.device) -> "PlainTower":
+        """The tower of a CLIP, named as :class:`rave_mm.clip.encoder.FrozenCLIP` names it."""
+        clip, photo = build_clip(model, pretrained)
+        size = photo.size if isinstance(photo.size, int) else photo.size[0]
+        mean, std = (
+            torch.tensor(values).view(3, 1, 1).to(device) for values in (photo.mean, photo.std)
+        )
+        return cls(clip.visual.eval().requires_grad_(False).to(device), size, mean, std)
 
 
 def published_light_map(network: LightMapUNet, photos: Tensor) -> Tensor:
@@ -36,9 +65,9 @@ def published_light_map(network: LightMapUNet, photos: Tensor) -> Tensor:
 def published_loss(
     network: LightMapUNet,
     photos: Tensor,
-    guide: FrozenCLIP,
+    guide: PlainTower,
     guidance: tuple[Tensor, float, float],
-    keeper: FrozenCLIP,
+    keeper: PlainTower,
     identity: tuple[Sequence[float], float],
 ) -> Tensor:
     """The loss of RAVE's guided phase.
@@ -46,9 +75,9 @@ def published_loss(
     Args:
         network: That is trained.
         photos: Backlit ones (N, 3, H, W), RGB in [0, 1].
-        guide: CLIP of the guidance.
+        guide: CLIP's image tower for the guidance.
         guidance: Residual vector (D,), its target, and the weight.
-        keeper: CLIP of the identity loss, a ModifiedResNet.
+        keeper: That of the identity loss, a ModifiedResNet.
         identity: Weights of its five feature maps, and the weight of all.
 
     Returns:
@@ -60,7 +89,7 @@ def published_loss(
     layer_weights, identity_weight = identity
     distance = apart = photos.new_zeros(())
     for result, photo in zip(enhanced, photos, strict=True):
-        embedding = guide.embed_prepared(_prepared(guide, result))[0]
+        embedding = F.normalize(guide.visual(_prepared(guide, result)), dim=-1)[0]
         distance = distance + (embedding @ vector - target) ** 2
         maps, expected = (_feature_maps(keeper, picture) for picture in (result, photo))
         for weight, found, wanted in zip(layer_weights, maps, expected, strict=True):
@@ -85,16 +114,17 @@ def _blocks(blocks: nn.Sequential, x: Tensor) -> Tensor:
     return x
 
 
-def _prepared(clip: FrozenCLIP, photo: Tensor) -> Tensor:
-    size = (clip.image_size, clip.image_size)
+def _prepared(clip: PlainTower, photo: Tensor) -> Tensor:
+    size = (clip.size, clip.size)
     small = F.interpolate(photo[None], size, mode="bilinear", align_corners=False)
-    mean, std = (small.new_tensor(values)[:, None, None] for values in (clip.mean, clip.std))
-    return (small - mean) / std
+    return (small - clip.mean) / clip.std
 
 
-def _feature_maps(clip: FrozenCLIP, photo: Tensor) -> list[Tensor]:
+def _feature_maps(clip: PlainTower, photo: Tensor) -> list[Tensor]:
+    tower = clip.visual
+    assert isinstance(tower, ModifiedResNet)
     x, maps = _prepared(clip, photo), []
-    for stage in clip.stages:
+    for stage in (tower.stem, tower.layer1, tower.layer2, tower.layer3, tower.layer4):
         x = stage(x)
         maps.append(x)
     return maps

@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 
 import rave_mm.register  # noqa: F401 - the components that the config names
 from rave_mm import config_path
-from rave_mm.benchmark.published_step import published_loss
+from rave_mm.benchmark.published_step import PlainTower, published_loss
 from rave_mm.benchmark.step_cost import ceilings, counted_work, spent_time, taken_memory
 from rave_mm.clip.encoder import load_clip
 from rave_mm.direction.residual_vector import Provenance, ResidualVector
@@ -87,10 +87,7 @@ def training_ways(
     samples = [DataSample(metainfo={"img_path": f"{i}.png", **told}) for i in range(batch)]
     init_default_scope("mmagic")
     config = Config.fromfile(config_path(CONFIG))
-    guide, keeper = (
-        load_clip(clips[term]["model"], clips[term]["pretrained"])
-        for term in ("guidance", "identity")
-    )
+    guide = load_clip(clips["guidance"]["model"], clips["guidance"]["pretrained"])
     vector = normalize(torch.randn(guide.dimension, generator=generator), dim=0)
     origin = Provenance(guide.name, guide.fingerprint, "", "", 1, 1, 0, "mean", "")
     residual = ResidualVector(vector, _TARGET, origin)
@@ -130,7 +127,7 @@ def training_ways(
         name = f"{name}, {precision}" + (", compiled" if compile_it else "")
         return Way(name, precision, loss, lambda: model.train_step(data(), optimizer))
 
-    yield _published(model_of, photos, (guide, keeper), config, residual, device)
+    yield _published(model_of, photos, clips, config, residual, device)
     for name, network in NETWORKS.items():
         for precision in _precisions(device):
             for compile_it in (False, True) if compiled else (False,):
@@ -145,7 +142,7 @@ def _precisions(device: torch.device) -> tuple[str, ...]:
 def _published(
     model_of: Callable[[dict[str, Any]], Any],
     photos: Tensor,
-    clips: tuple[Any, Any],
+    clips: dict[str, dict[str, str]],
     config: Config,
     residual: ResidualVector,
     device: torch.device,
@@ -154,13 +151,15 @@ def _published(
     network, settings = model.generator, config.model.losses
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-5, weight_decay=1e-3)
     batch = photos.float() / 255
-    for clip in clips:
-        clip.embed(batch[:1].to(device))  # it goes where its photographs are
+    guide, keeper = (
+        PlainTower.of(clips[term]["model"], clips[term]["pretrained"], device)
+        for term in ("guidance", "identity")
+    )
     guidance = (residual.vector.to(device), residual.target, settings.guidance.loss_weight)
     identity = (settings.identity.layer_weights, settings.identity.loss_weight)
 
     def loss() -> Tensor:
-        return published_loss(network, batch.to(device), clips[0], guidance, clips[1], identity)
+        return published_loss(network, batch.to(device), guide, guidance, keeper, identity)
 
     def step() -> None:
         optimizer.zero_grad()

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from rave_mm.benchmark.published_step import published_light_map, published_loss
+from rave_mm.benchmark.published_step import PlainTower, published_light_map, published_loss
 from rave_mm.clip.encoder import load_clip
+from rave_mm.clip.weights import BUNDLED
 from rave_mm.functional import apply_light_map, identity_loss, residual_guidance_loss
 from rave_mm.networks.light_map_unet import LightMapUNet
 
@@ -25,7 +26,8 @@ def test_the_same_loss_and_gradients() -> None:
     ours = 7.0 * residual_guidance_loss(clip.embed(enhanced), vector, 0.2)
     maps = clip.feature_maps(enhanced), clip.feature_maps(photos)
     ours = ours + 3.0 * identity_loss(*maps, LAYERS)
-    theirs = published_loss(network, photos, clip, (vector, 0.2, 7.0), clip, (LAYERS, 3.0))
+    plain = PlainTower.of(BUNDLED, None, torch.device("cpu"))
+    theirs = published_loss(network, photos, plain, (vector, 0.2, 7.0), plain, (LAYERS, 3.0))
     torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=0)
     weights = list(network.parameters())
     for one, other in zip(
