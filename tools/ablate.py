@@ -27,12 +27,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from rave_mm import config_path
 from rave_mm.ablation.grid import Run, plan_runs, read_grid
 from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
-from rave_mm.engine.command_line import NOT_COMPUTED, load_config
+from rave_mm.engine.command_line import NOT_COMPUTED, SettingsAction, load_config
 from rave_mm.runtime.whole_files import replacing, write_whole
 
 TOOLS = Path(__file__).resolve().parent
@@ -137,7 +135,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         help="in place of the grid's, for its seed_keys (default of both: 0, randomness.seed)",
     )
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="for every run")
+    parser.add_argument("--cfg-options", nargs="+", action=SettingsAction, help="for every run")
     parser.add_argument(
         "--devices", nargs="+", default=[], help="GPUs by number, a run at a time on each"
     )

@@ -6,7 +6,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
@@ -44,7 +47,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=SettingsAction,
         metavar="KEY=VALUE",
         help="override settings of the config, as optim_wrapper.optimizer.lr=1e-4 "
         "train_dataloader.batch_size=4",
@@ -58,16 +61,39 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
 
 
+class SettingError(ValueError):
+    """A setting that the user gave is wrong."""
+
+
+class SettingsAction(DictAction):
+    """MMEngine's KEY=VALUE, and a plain word where one has no "="."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Read the settings, or end with what was wrong."""
+        for value in values:
+            if "=" not in value:
+                raise argparse.ArgumentError(
+                    self, f"got {value!r}, expected KEY=VALUE, as optim_wrapper.optimizer.lr=1e-4"
+                )
+        super().__call__(parser, namespace, values, option_string)
+
+
 @contextmanager
 def mistakes_told(tool: str) -> Iterator[None]:
     """End a tool with one line, not a traceback, where a file that the user named is to blame.
 
-    It is not there, or no photo, or no checkpoint of that network. Other errors are left alone: a
-    config with a mistake is found faster with a traceback.
+    It is not there, or no photo, or no checkpoint of that network; or a setting's name is wrong.
+    Other errors are left alone: a config with a mistake is found faster with a traceback.
     """
     try:
         yield
-    except (OSError, UnreadablePhotoError, UnknownCheckpointError) as error:
+    except (OSError, UnreadablePhotoError, UnknownCheckpointError, SettingError) as error:
         sys.exit(f"{tool}: {error}")
 
 
@@ -77,6 +103,7 @@ def load_config(arguments: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: neither a file nor a config of this package; the message lists those. Or
             the config has a base of a package that is not installed.
+        SettingError: a setting of ``--cfg-options`` that nothing would read.
     """
     os.environ.setdefault("LOCAL_RANK", str(arguments.local_rank))
     path = Path(arguments.config)
@@ -94,12 +121,28 @@ def load_config(arguments: argparse.Namespace) -> Config:
         ) from error
     config.launcher = arguments.launcher
     if arguments.cfg_options is not None:
+        _check_names(arguments.cfg_options, config)
         config.merge_from_dict(arguments.cfg_options)
     if arguments.work_dir is not None:
         config.work_dir = str(arguments.work_dir)
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / path.stem)
     return config
+
+
+def _check_names(options: Mapping[str, Any], config: Config) -> None:
+    """Refuse a setting whose first name neither the config nor the Runner has.
+
+    MMEngine would add it to the config, where nobody reads it. What comes after the first name is
+    the business of the component that it reaches, which refuses what it does not know.
+    """
+    known = [*config, *signature(Runner).parameters]
+    for key in options:
+        name = key.partition(".")[0]
+        if name not in known:
+            similar = get_close_matches(name, known, 1)
+            hint = f"; did you mean {similar[0]}?" if similar else ""
+            raise SettingError(f"--cfg-options {key}: the config has no {name}{hint}")
 
 
 def build_runner(config: Config) -> Runner:

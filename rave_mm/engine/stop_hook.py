@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -44,7 +45,9 @@ class StopHook(Hook):
         self._before: dict[int, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Listen from now on."""
+        """Listen from now on; Python lets only the main thread do that."""
+        if threading.current_thread() is not threading.main_thread():
+            return
         self._before = {each: signal.signal(each, self._note) for each in _ASKED}
 
     def after_train(self, runner: Runner) -> None:

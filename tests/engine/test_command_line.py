@@ -1,5 +1,6 @@
 """What is refused before a Runner is built."""
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,13 @@ import torch
 from mmengine.config import Config
 
 from rave_mm import config_path
-from rave_mm.engine.command_line import build_runner, mistakes_told
+from rave_mm.engine.command_line import (
+    SettingError,
+    add_run_arguments,
+    build_runner,
+    load_config,
+    mistakes_told,
+)
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
 from rave_mm.photos.errors import UnreadablePhotoError
 
@@ -63,3 +70,28 @@ def test_what_a_user_named_wrongly_ends_a_tool_in_a_line(mistake: Exception) -> 
 def test_other_errors_keep_their_traceback() -> None:
     with pytest.raises(KeyError), mistakes_told("tools/train.py"):
         raise KeyError("type")
+
+
+def parsed(*arguments: str) -> Config:
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+    return load_config(parser.parse_args(["demo/rave_demo.py", *arguments]))
+
+
+def test_settings_are_overridden() -> None:
+    config = parsed("--cfg-options", "optim_wrapper.optimizer.lr=3e-4", "load_from=a.pth")
+    assert config.optim_wrapper.optimizer.lr == 3e-4 and config.load_from == "a.pth"
+
+
+def test_a_setting_that_nobody_reads_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"the config has no modell; did you mean model\?"):
+        parsed("--cfg-options", "modell.generator.side=96")
+    ended = pytest.raises(SystemExit, match=r"tools/train\.py: --cfg-options xyzzy: the config has")
+    with ended, mistakes_told("tools/train.py"):
+        parsed("--cfg-options", "xyzzy=1")
+
+
+def test_a_word_without_a_value_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed("--cfg-options", "a", "b")
+    assert "--cfg-options: got 'a', expected KEY=VALUE" in capsys.readouterr().err
