@@ -73,3 +73,10 @@ optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=5e-4), clip_grad=dict(max_norm=1.0)),
     pair=dict(optimizer=dict(lr=3e-4, weight_decay=0.0)),
 )
+# Without it the figures move by two decibels between validations.
+param_scheduler = dict(
+    generator=[
+        dict(type="CosineAnnealingLR", begin=190, end=350, eta_min=1e-6, by_epoch=False),
+    ],
+    pair=[],
+)
