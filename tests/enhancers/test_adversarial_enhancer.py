@@ -291,8 +291,13 @@ def shorten(folder: Path, turn: int, rounds: int) -> Config:
     return config
 
 
-def test_the_config_trains_in_turns(tmp_path: Path) -> None:
-    runner = Runner.from_cfg(shorten(tmp_path, turn=2, rounds=2))
+@pytest.mark.parametrize(
+    "network", [{"type": "LightMapUNet"}, {"type": "SmallViewLightMapNet", "side": 24}]
+)
+def test_the_config_trains_in_turns(tmp_path: Path, network: dict[str, Any]) -> None:
+    config = shorten(tmp_path, turn=2, rounds=2)
+    config.model.generator = network
+    runner = Runner.from_cfg(config)
     noter = Noter()
     runner.register_hook(noter)
     runner.train()
