@@ -113,6 +113,8 @@ def test_a_run_that_is_stopped_goes_on(
 ) -> None:
     out = tmp_path / "out"
     append, before = tool.append_report, signal.getsignal(signal.SIGTERM)
+    # Where tests run in the background, their parent has switched Ctrl-C off.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def asked_to_stop(path: Path, outcome: Outcome) -> None:
         append(path, outcome)
@@ -124,6 +126,7 @@ def test_a_run_that_is_stopped_goes_on(
         assert run(tool, monkeypatch, *arguments) == 128 + asked
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, ignored)
     told = capsys.readouterr().out
     assert "1 done, 0 skipped, 0 failed" in told
     assert "stopped with 2 to go; the same command does these" in told
