@@ -6,7 +6,6 @@ tiles). Each measurement has a process of its own. See docs/enhance.md.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,13 +18,13 @@ from tqdm import tqdm
 
 from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not
 from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process
+from rave_mm.benchmark.record import save_record
 from rave_mm.benchmark.table import text_table
 from rave_mm.inference.arithmetic import choose_device
 from rave_mm.inference.bundled import BUNDLED_ENHANCER
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.runtime.memory import parse_memory
-from rave_mm.runtime.whole_files import replacing
 
 WAYS: tuple[Way, ...] = get_args(Way)
 RECORD = "enhancing.json"
@@ -113,23 +112,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return text_table(lines, left=(0, 1, 7))
 
 
-def save(
-    arguments: argparse.Namespace, device: torch.device, rows: Sequence[dict[str, Any]]
-) -> None:
-    """Write what was measured, and on what."""
-    found = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "photo": str(arguments.photo),
-        "checkpoint": arguments.checkpoint,
-        "max_memory": arguments.max_memory,
-        "rows": rows,
-    }
-    with replacing(arguments.work_dir / RECORD) as unfinished:
-        unfinished.write_text(json.dumps(found, indent=2) + "\n")
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Measure, write the file, and print the table; a mistake ends with a line."""
     rows: list[dict[str, Any]] = []
@@ -146,7 +128,14 @@ def run(arguments: argparse.Namespace) -> None:
             for megapixels in arguments.megapixels:
                 with tempfile.TemporaryDirectory(dir=arguments.work_dir) as folder:
                     rows += measure_size(arguments, megapixels, Path(folder), bar, sees_small)
-                save(arguments, device, rows)  # after each size, for a run that is stopped
+                save_record(  # after each size, for a run that is stopped
+                    arguments.work_dir / RECORD,
+                    device,
+                    photo=str(arguments.photo),
+                    checkpoint=arguments.checkpoint,
+                    max_memory=arguments.max_memory,
+                    rows=rows,
+                )
     except (OSError, ValueError, UnreadablePhotoError) as error:
         sys.exit(f"tools/benchmark.py: {error}")
     print(table(rows))

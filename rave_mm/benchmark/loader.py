@@ -14,8 +14,8 @@ from PIL import Image
 
 import rave_mm.register  # noqa: F401 - the components that the config names
 from rave_mm import config_path
+from rave_mm.benchmark.training import CONFIG
 
-CONFIG = "rave/rave_baid_paired.py"
 _PHOTOS, _SIDE = 32, 1200
 
 

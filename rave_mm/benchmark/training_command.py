@@ -6,18 +6,13 @@ which cost as much as OpenAI's. See docs/performance.md.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from rave_mm.benchmark.loader import photos_per_second
+from rave_mm.benchmark.record import save_record
 from rave_mm.benchmark.table import text_table
-from rave_mm.benchmark.training import measure
 from rave_mm.inference.arithmetic import choose_device
-from rave_mm.runtime.whole_files import replacing
 
 RECORD = "training.json"
 HEADINGS = ("size", "way", "seconds", "ratio", "peak MB", "floor", "loss")
@@ -50,21 +45,18 @@ def run(arguments: argparse.Namespace) -> None:
         if value < 1:
             sys.exit(f"tools/benchmark.py: {name}: got {value}, expected 1 or more")
     arguments.work_dir.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Any] = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "batch": arguments.batch,
-        "sizes": [],
-    }
+    # All of MMagic, which takes seconds, and which the other command does without.
+    from rave_mm.benchmark.loader import photos_per_second
+    from rave_mm.benchmark.training import measure
+
+    sizes: list[dict[str, Any]] = []
     for size in arguments.sizes:
         rows = measure(size, arguments.batch, arguments.steps, device, arguments.compile)
         loader = photos_per_second(size, arguments.batch)
-        found["sizes"].append({"size": size, "rows": rows, "loader": loader})
-        with replacing(arguments.work_dir / RECORD) as unfinished:
-            unfinished.write_text(json.dumps(found, indent=2) + "\n")
-    print(table(found["sizes"]))
-    for measured in found["sizes"]:
+        sizes.append({"size": size, "rows": rows, "loader": loader})
+        save_record(arguments.work_dir / RECORD, device, batch=arguments.batch, sizes=sizes)
+    print(table(sizes))
+    for measured in sizes:
         needed = arguments.batch / min(row["seconds"] for row in measured["rows"])
         print(
             f"{measured['size']}: the loader alone gives "
