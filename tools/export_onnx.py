@@ -20,7 +20,7 @@ from rave_mm.inference.onnx_export import (  # noqa: E402
     export_onnx,
 )
 from rave_mm.inference.weights import load_network  # noqa: E402
-from rave_mm.networks.light_map_unet import PaddingMode  # noqa: E402
+from rave_mm.networks.conv3x3 import PaddingMode  # noqa: E402
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from rave_mm.functional import apply_light_map
-from rave_mm.inference.tiling import averaging_weights
 from rave_mm.inference.weights import LightMapNetwork
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
@@ -26,10 +25,7 @@ class ExportError(RuntimeError):
 
 
 class ExportableEnhancer(nn.Module):
-    """The network and the division by its light map, in operators that ONNX has for any size.
-
-    It has none for adaptive average pooling over a grid unless the photograph's size is fixed.
-    So the features are multiplied with the matrices that average, which follow from the size.
+    """The network and the division by its light map.
 
     Args:
         network: The network.
@@ -48,15 +44,7 @@ class ExportableEnhancer(nn.Module):
         Returns:
             Light map (N, 1, H, W), and the enhanced photograph (N, 3, H, W).
         """
-        features = self.network.features(photo)
-        height, width = features.shape[2:]
-        pooled = [
-            averaging_weights(bins, height, 0, height).to(features)
-            @ features
-            @ averaging_weights(bins, width, 0, width).to(features).T
-            for bins in self.network.pyramid.bins
-        ]
-        light_map = self.network.light_map(features, pooled)
+        light_map: Tensor = self.network(photo)
         return light_map, apply_light_map(photo, light_map)
 
 

@@ -33,7 +33,8 @@ from rave_mm.inference.small_view import (
 from rave_mm.inference.tiling import ReadWindow, light_map_tiles, tile_side
 from rave_mm.inference.weights import load_network
 from rave_mm.inference.windows import Window, cut
-from rave_mm.networks.light_map_unet import LightMapUNet, PaddingMode
+from rave_mm.networks.conv3x3 import PaddingMode
+from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
 from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, colour_space, full_scale, image_of
 from rave_mm.photos.pillow_reader import channels

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from rave_mm.inference.windows import Tile, Window, cut
-from rave_mm.networks.light_map_unet import Conv3x3, LightMapUNet, Place
+from rave_mm.networks.conv3x3 import Conv3x3
+from rave_mm.networks.grids import averaging_weights, to_grid
+from rave_mm.networks.light_map_unet import LightMapUNet, Place
 
 # The most that is held at once for a pixel: five maps of 64 channels and one of 32, of float32.
 # Measured on a CPU: 1410 for the network alone, 1800 with the tile, the result and all else.
@@ -125,31 +127,12 @@ def pool_by_tiles(
         features = network.features(read(tile.seen))[..., rows, columns]
         dtype, features = features.dtype, features.double()
         parts = [
-            averaging_weights(bins, height, core.top, core.bottom).to(features)
-            @ features
-            @ averaging_weights(bins, width, core.left, core.right).to(features).T
+            to_grid(
+                features,
+                averaging_weights(bins, height, core.top, core.bottom, features.device),
+                averaging_weights(bins, width, core.left, core.right, features.device),
+            )
             for bins in network.pyramid.bins
         ]
         sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
     return [total.to(dtype) for total in sums]
-
-
-def averaging_weights(bins: int, size: int, start: int, stop: int) -> Tensor:
-    """What each of the pixels `start` to `stop` counts for in each bin's mean.
-
-    As adaptive average pooling has it, bin i is floor(i size / bins) to ceil((i + 1) size / bins):
-    neighbours may share a pixel.
-
-    Args:
-        bins: How many means are taken along a side.
-        size: Of that side, in pixels.
-        start: The first pixel looked at.
-        stop: The pixel after the last one.
-
-    Returns:
-        (bins, stop - start), float64. Over the whole side, each row sums to 1.
-    """
-    pixels, numbers = torch.arange(start, stop), torch.arange(bins)[:, None]
-    first = numbers * size // bins
-    last = ((numbers + 1) * size + bins - 1) // bins
-    return ((pixels >= first) & (pixels < last)).double() / (last - first)

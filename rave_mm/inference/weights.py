@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rave_mm.networks.checkpoint_file import read_generator_weights
-from rave_mm.networks.light_map_unet import LightMapUNet, PaddingMode
+from rave_mm.networks.conv3x3 import PaddingMode
+from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.networks.published_checkpoints import is_small_view
 from rave_mm.networks.small_view_net import SmallViewLightMapNet
 

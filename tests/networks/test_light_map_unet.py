@@ -13,7 +13,7 @@ from mmengine.model import ExponentialMovingAverage
 from torch import Tensor, nn
 
 from rave_mm.functional import apply_light_map
-from rave_mm.networks.light_map_unet import Conv3x3, LightMapUNet, PyramidPooling
+from rave_mm.networks.light_map_unet import LightMapUNet, PyramidPooling
 
 MODES = ("zeros", "reflect")
 
@@ -189,25 +189,6 @@ class TestPyramidPooling:
         network, x = LightMapUNet("reflect", "identity"), torch.rand(1, 3, 20, 30)
         features = network.features(x)
         assert torch.equal(network.light_map(features, network.pyramid.pool(features)), network(x))
-
-
-class TestConv3x3:
-    def test_reflects_as_pytorch_does(self) -> None:
-        conv = Conv3x3(2, 3, "reflect")
-        plain = nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect")
-        plain.load_state_dict(conv.state_dict())
-        x = torch.rand(1, 2, 5, 6)
-        torch.testing.assert_close(conv(x), plain(x))
-
-    def test_repeats_a_single_pixel(self) -> None:
-        conv = Conv3x3(2, 3, "reflect")
-        pixel = torch.rand(1, 2, 1, 1)
-        torch.testing.assert_close(conv(pixel), conv(pixel.expand(1, 2, 3, 3))[..., 1:2, 1:2])
-
-    def test_one_row_is_as_three_equal_rows(self) -> None:
-        conv = Conv3x3(2, 3, "reflect")
-        row = torch.rand(1, 2, 1, 6)
-        torch.testing.assert_close(conv(row), conv(row.expand(1, 2, 3, 6))[..., 1:2, :])
 
 
 def test_copies_and_averages() -> None:
