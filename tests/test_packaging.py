@@ -13,7 +13,7 @@ import setuptools
 import rave_mm
 from rave_mm import config_path
 from rave_mm.__main__ import main
-from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 
 ROOT = Path(__file__).resolve().parents[1]
 CAN_BUILD = (
@@ -188,7 +188,7 @@ sys.path.insert(0, {str(tmp_path / "site")!r})
 sys.path = [path for path in sys.path if path != {str(ROOT)!r}]
 from rave_mm import _shipped, config_path
 from rave_mm.__main__ import main
-from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.datasets.photo_sets.sources import PHOTOGRAPHS
 assert config_path("demo/rave_demo.py").is_file()
 for name in {sorted(shipped("configs", "*.py"))!r}:

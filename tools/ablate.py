@@ -27,10 +27,54 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from rave_mm.engine.arguments import add_settings
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="a config file, or the name of one of this package")
+    parser.add_argument(
+        "--vary",
+        nargs="+",
+        default=(),
+        metavar="KEY=VALUE,VALUE",
+        help="settings to vary, one axis each, in place of the config's; a list as ['a','b']",
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=int,
+        help="in place of the grid's, for its seed_keys (default of both: 0, randomness.seed)",
+    )
+    add_settings(parser, "for every run")
+    parser.add_argument(
+        "--devices", nargs="+", default=[], help="GPUs by number, a run at a time on each"
+    )
+    parser.add_argument(
+        "--work-dir",
+        type=Path,
+        default=Path("work_dirs/ablations"),
+        help="where everything goes (default: work_dirs/ablations)",
+    )
+    parser.add_argument(
+        "--name", help="of the folder of the table (default: by the config and what is varied)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list the runs and stop")
+    given = parser.parse_args(arguments)
+    given.launcher, given.local_rank = "none", 0
+    return given
+
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
 from rave_mm import config_path
 from rave_mm.ablation.grid import Run, plan_runs, read_grid
 from rave_mm.ablation.results import Result, draw_results, runs_csv, settings_table
-from rave_mm.engine.command_line import NOT_COMPUTED, SettingsAction, load_config
+from rave_mm.engine.command_line import NOT_COMPUTED, load_config
 from rave_mm.runtime.whole_files import replacing, write_whole
 
 TOOLS = Path(__file__).resolve().parent
@@ -117,43 +161,6 @@ def execute_all(runs: Sequence[Run], folder: Path, devices: Sequence[str]) -> li
     return [replace(found[run.key], labels=run.labels, seed=run.seed) for run in runs]
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", help="a config file, or the name of one of this package")
-    parser.add_argument(
-        "--vary",
-        nargs="+",
-        default=(),
-        metavar="KEY=VALUE,VALUE",
-        help="settings to vary, one axis each, in place of the config's; a list as ['a','b']",
-    )
-    parser.add_argument(
-        "--seeds",
-        nargs="+",
-        type=int,
-        help="in place of the grid's, for its seed_keys (default of both: 0, randomness.seed)",
-    )
-    parser.add_argument("--cfg-options", nargs="+", action=SettingsAction, help="for every run")
-    parser.add_argument(
-        "--devices", nargs="+", default=[], help="GPUs by number, a run at a time on each"
-    )
-    parser.add_argument(
-        "--work-dir",
-        type=Path,
-        default=Path("work_dirs/ablations"),
-        help="where everything goes (default: work_dirs/ablations)",
-    )
-    parser.add_argument(
-        "--name", help="of the folder of the table (default: by the config and what is varied)"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="list the runs and stop")
-    given = parser.parse_args(arguments)
-    given.launcher, given.local_rank = "none", 0
-    return given
-
-
 def default_name(config: Path, vary: Sequence[str]) -> str:
     """As `demo-weight` for `demo/ablations/weight.py`: grids of two sets do not share a table."""
     root = config_path("demo/rave_demo").parents[1]
@@ -163,8 +170,8 @@ def default_name(config: Path, vary: Sequence[str]) -> str:
     return "-".join([*(part for part in parts if part != "ablations"), *varied])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    given = parse(arguments)
+def main(given: argparse.Namespace | None = None) -> None:
+    given = given or parse_arguments()
     config = load_config(given)
     grid = read_grid(config, given.vary, given.seeds)
     runs = list(plan_runs(config, grid))
@@ -189,4 +196,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

@@ -14,12 +14,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from rave_mm.engine.arguments import add_run_arguments
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_run_arguments(parser)
+    parser.add_argument("--steps", type=int, default=10, help="steps of each variant")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
 import torch
 from mmengine.config import Config
 from mmengine.model import ModuleDict, is_model_wrapper
 
 from rave_mm.benchmark.step_cost import spent_time, taken_memory
-from rave_mm.engine.command_line import add_run_arguments, build_runner, load_config
+from rave_mm.engine.command_line import build_runner, load_config
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
 from rave_mm.losses.loss_sum import LossSum
 
@@ -79,11 +93,8 @@ def measure(config: Config, steps: int) -> dict[str, tuple[float, float]]:
     return {title: (statistics.median(seconds[title]), memory[title]) for title in seconds}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_run_arguments(parser)
-    parser.add_argument("--steps", type=int, default=10, help="steps of each variant")
-    arguments = parser.parse_args()
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     config = load_config(arguments)
     config.train_dataloader.update(num_workers=0, persistent_workers=False)
     figures = measure(config, arguments.steps)
@@ -95,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

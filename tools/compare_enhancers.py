@@ -13,39 +13,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-from tqdm import tqdm
-
-from rave_mm.runtime.compat import apply, silence_import_noise
-
-silence_import_noise()
-apply()
-
-# E402: these import MMEngine, which must be silenced before.
-from rave_mm.benchmark.enhancers import (  # noqa: E402
-    Enhance,
-    Picture,
-    Quality,
-    faithfulness,
-    halo,
-    looks,
-    qualities,
-    shadows_slider,
-    strong_edges,
-)
-from rave_mm.evaluation.contact_sheet import contact_sheet  # noqa: E402
-from rave_mm.inference.bundled import BUNDLED_ENHANCER  # noqa: E402
-from rave_mm.inference.photo_enhancer import PhotoEnhancer  # noqa: E402
-from rave_mm.photos.folders import list_photos  # noqa: E402
-from rave_mm.photos.reading import read_photo_8_bit  # noqa: E402
-from rave_mm.runtime.whole_files import write_whole  # noqa: E402
-
-SETS = ("soft", "subjects", "camera")
-GOOD = "soft/well-lit"
-REAL = "real"
-HALO_SIZE = (300, 400)
-
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -76,6 +43,44 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     return parser.parse_args()
+
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from rave_mm.runtime.compat import apply, silence_import_noise
+
+silence_import_noise()
+apply()
+
+# These import MMEngine, which must be silenced before.
+from rave_mm.benchmark.enhancers import (
+    Enhance,
+    Picture,
+    Quality,
+    faithfulness,
+    halo,
+    looks,
+    qualities,
+    shadows_slider,
+    strong_edges,
+)
+from rave_mm.evaluation.contact_sheet import contact_sheet
+from rave_mm.inference.bundled import BUNDLED_ENHANCER
+from rave_mm.inference.photo_enhancer import PhotoEnhancer
+from rave_mm.photos.folders import list_photos
+from rave_mm.photos.reading import read_photo_8_bit
+from rave_mm.runtime.whole_files import write_whole
+
+SETS = ("soft", "subjects", "camera")
+GOOD = "soft/well-lit"
+REAL = "real"
+HALO_SIZE = (300, 400)
 
 
 def build(checkpoints: list[str], device: str, side: int | None) -> dict[str, Enhance]:
@@ -122,8 +127,8 @@ def table(result: Mapping[str, Mapping[str, object]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     folder = arguments.data / arguments.split
     if not folder.is_dir():
         sys.exit(
@@ -179,4 +184,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

@@ -14,16 +14,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from mmengine.config import Config
-from PIL import Image
+from typing import TYPE_CHECKING, Any
 
 from rave_mm import config_path
-from rave_mm.clip.weights import BUNDLED_FOLDER
-from rave_mm.evaluation.contact_sheet import contact_sheet
-from rave_mm.photos.reading import read_photo
-from rave_mm.runtime.whole_files import write_whole
+from rave_mm.clip.bundled import BUNDLED_FOLDER
+
+if TYPE_CHECKING:
+    from PIL import Image
+
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -82,6 +80,8 @@ def claim(work_dir: Path, method: Method, seed: int, tiny: bool) -> None:
 
 def tiny_schedule(config: str, iterations: int) -> list[str]:
     """Options that give each phase of a config so many iterations, and rounds one turn."""
+    from mmengine.config import Config  # takes seconds
+
     options = []
     for i, part in enumerate(Config.fromfile(config_path(config)).train_cfg.phases):
         key = f"train_cfg.phases.{i}"
@@ -107,6 +107,8 @@ def train(work_dir: Path, method: Method, seed: int, tiny: bool) -> Path:
 
 def demonstrate(work_dir: Path, method: Method, seed: int, tiny: bool) -> dict[str, Any]:
     """Train and test a method, and write its `summary.json`."""
+    from rave_mm.runtime.whole_files import write_whole
+
     started = time.time()
     run("prepare_data", "demo")
     claim(work_dir, method, seed, tiny)
@@ -132,8 +134,12 @@ def demonstrate(work_dir: Path, method: Method, seed: int, tiny: bool) -> dict[s
     return summary
 
 
-def result_pictures(work_dir: Path) -> list[Image.Image]:
+def result_pictures(work_dir: Path) -> "list[Image.Image]":
     """The pictures of a run's last test: input, result and ground truth side by side."""
+    from PIL import Image
+
+    from rave_mm.photos.reading import read_photo
+
     runs = sorted((work_dir / "test").glob("*/vis_data/vis_image"))
     return [Image.fromarray(read_photo(path)) for path in sorted(runs[-1].glob("*.png"))]
 
@@ -170,6 +176,8 @@ def parse_arguments(description: str | None, name: str) -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments(__doc__, "demo")
+    from rave_mm.evaluation.contact_sheet import contact_sheet
+
     work_dir: Path = arguments.work_dir
     summary = demonstrate(work_dir, RAVE, arguments.seed, arguments.tiny)
     before_after = work_dir / "before_after.png"

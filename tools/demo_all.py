@@ -5,13 +5,19 @@ its validations: the training time until the first whose PSNR is within 0.3 dB o
 without the time that validation takes. A run that was interrupted goes on where it stopped.
 """
 
+import argparse
 import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from demo import RAVE, Method, demonstrate, parse_arguments, result_pictures
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments(__doc__, "demo-all")
+
+import numpy as np
 from matplotlib.figure import Figure
 from mmagic.registry import MODELS
 from mmengine.config import Config
@@ -152,8 +158,8 @@ def side_by_side(work_dir: Path, out: Path) -> None:
     contact_sheet(titles, rows, out)
 
 
-def main() -> None:
-    arguments = parse_arguments(__doc__, "demo-all")
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments(__doc__, "demo-all")
     work_dir: Path = arguments.work_dir
     summaries = {}
     for key, method in METHODS.items():
@@ -171,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

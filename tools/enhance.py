@@ -20,21 +20,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, get_args
 
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
-
 from rave_mm.inference.arithmetic import Precision, choose_device
 from rave_mm.inference.bundled import BUNDLED_ENHANCER
-from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs
-from rave_mm.inference.photo_run import Outcome, PhotoRun
-from rave_mm.inference.shipped import ShippedEnhancer
-from rave_mm.photos.folders import first_few
-from rave_mm.photos.reading import MAX_PIXELS
-from rave_mm.runtime.compat import silence_import_noise
-from rave_mm.runtime.memory import parse_memory
-
-if TYPE_CHECKING:
-    from rave_mm.inference.photo_enhancer import PhotoEnhancer
+from rave_mm.runtime.memory import MAX_PIXELS, parse_memory
 
 FORMATS = {
     "jpg": ".jpg",
@@ -44,10 +32,6 @@ FORMATS = {
     "avif": ".avif",
     "heic": ".heic",
 }
-REPORT = "enhance.csv"
-MEASURED = ("newly_clipped", "dark", "hue_shift", "green_shift")
-COLUMNS = ("photo", "result", "status", *MEASURED, "reason")
-SHOWN = 10
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -107,6 +91,28 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--replace", action="store_true", help="replace results that are there")
     return parser.parse_args()
+
+
+if __name__ == "__main__":
+    # Before what takes longer to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs
+from rave_mm.inference.photo_run import Outcome, PhotoRun
+from rave_mm.inference.shipped import ShippedEnhancer
+from rave_mm.photos.folders import first_few
+from rave_mm.runtime.compat import silence_import_noise
+
+if TYPE_CHECKING:
+    from rave_mm.inference.photo_enhancer import PhotoEnhancer
+
+REPORT = "enhance.csv"
+MEASURED = ("newly_clipped", "dark", "hue_shift", "green_shift")
+COLUMNS = ("photo", "result", "status", *MEASURED, "reason")
+SHOWN = 10
 
 
 def check_writable(folder: Path) -> None:
@@ -236,8 +242,8 @@ def load_enhancer(arguments: argparse.Namespace) -> "PhotoEnhancer | ShippedEnha
     )
 
 
-def main() -> None:
-    arguments = parse_arguments()
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # for names of photos, whatever their encoding
             stream.reconfigure(errors="surrogateescape")
@@ -283,4 +289,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

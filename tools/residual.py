@@ -16,11 +16,78 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rave_mm.clip.bundled import BUNDLED
+
+NAMES = "see docs/residual.md; a wrong name lists them"
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=name)
+        added.add_argument("--clip", default=BUNDLED, help="open_clip's name of the architecture")
+        added.add_argument("--pretrained", help="open_clip's name of the weights, or their file")
+        return added
+
+    def folders(added: argparse.ArgumentParser) -> None:
+        added.add_argument("backlit", help="folder that the vector leads from")
+        added.add_argument("well_lit", help="folder that it leads to")
+        added.add_argument("--on-unreadable", choices=("error", "skip"), default="error")
+        added.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+
+    def words(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--words", nargs="+", help="words or phrases to read with, in place of CLIP's tokens"
+        )
+        added.add_argument("--word-list", type=Path, help="a file of them, one in a line")
+        added.add_argument("--top", type=int, default=15, help="how many of either end to show")
+
+    added = command("make", "make the vector from one folder to another")
+    folders(added)
+    added.add_argument("--out", type=Path, required=True, help="the .npz to write")
+    added.add_argument(
+        "--estimator", default="mean", metavar="NAME", help=NAMES + "; default: mean"
+    )
+    added.add_argument("--remove-tokens", type=int, default=0, help="n of the paper's token shift")
+    added.add_argument("--remove-words", nargs="+", default=[], help="words that it may not mean")
+    added.add_argument("--photos", type=int, help="how many to draw from each folder")
+
+    added = command("read", "show the words nearest to a vector and farthest from it")
+    added.add_argument("residual", type=Path, help="an .npz that make wrote")
+    words(added)
+    added.add_argument("--out", type=Path, help="folder for all words as CSV, and a figure")
+
+    added = command("compare", "show what changed from one vector to another")
+    added.add_argument("before", type=Path, help="an .npz that make wrote")
+    added.add_argument("after", type=Path, help="another, of the same CLIP")
+    words(added)
+
+    added = command("estimators", "measure each estimator on the same photos")
+    folders(added)
+    added.add_argument(
+        "--held-out",
+        nargs=2,
+        metavar=("BACKLIT", "WELL_LIT"),
+        help="folders of other photos to separate (default: cross-validation)",
+    )
+    added.add_argument("--estimators", nargs="+", metavar="NAME", help=NAMES + "; default: all")
+    added.add_argument("--out", type=Path, help="the table as CSV")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
 from mmengine.logging import print_log
 
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
 from rave_mm.clip.vocabulary import Words, embed_phrases, vocabulary
-from rave_mm.clip.weights import BUNDLED
 from rave_mm.direction.bias import change_report
 from rave_mm.direction.clouds import PhotoClouds, embed_clouds
 from rave_mm.direction.estimators import ESTIMATORS
@@ -114,78 +181,24 @@ def estimators(arguments: argparse.Namespace) -> None:
         for folders in ((arguments.backlit, arguments.well_lit), arguments.held_out)
     )
     assert clouds is not None
-    measured = measure_estimators(clouds, held_out, arguments.estimators, arguments.seed)
+    measured = measure_estimators(
+        clouds, held_out, arguments.estimators or tuple(ESTIMATORS), arguments.seed
+    )
     print(quality_table(measured))
     if arguments.out:
         write_whole(arguments.out, quality_csv(measured))
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
-
-    def command(action, text: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
-        added = commands.add_parser(action.__name__, help=text, description=text)
-        added.set_defaults(action=action)
-        added.add_argument("--clip", default=BUNDLED, help="open_clip's name of the architecture")
-        added.add_argument("--pretrained", help="open_clip's name of the weights, or their file")
-        return added
-
-    def folders(added: argparse.ArgumentParser) -> None:
-        added.add_argument("backlit", help="folder that the vector leads from")
-        added.add_argument("well_lit", help="folder that it leads to")
-        added.add_argument("--on-unreadable", choices=("error", "skip"), default="error")
-        added.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
-
-    def words(added: argparse.ArgumentParser) -> None:
-        added.add_argument(
-            "--words", nargs="+", help="words or phrases to read with, in place of CLIP's tokens"
-        )
-        added.add_argument("--word-list", type=Path, help="a file of them, one in a line")
-        added.add_argument("--top", type=int, default=15, help="how many of either end to show")
-
-    added = command(make, "make the vector from one folder to another")
-    folders(added)
-    added.add_argument("--out", type=Path, required=True, help="the .npz to write")
-    added.add_argument("--estimator", choices=tuple(ESTIMATORS), default="mean")
-    added.add_argument("--remove-tokens", type=int, default=0, help="n of the paper's token shift")
-    added.add_argument("--remove-words", nargs="+", default=[], help="words that it may not mean")
-    added.add_argument("--photos", type=int, help="how many to draw from each folder")
-
-    added = command(read, "show the words nearest to a vector and farthest from it")
-    added.add_argument("residual", type=Path, help="an .npz that make wrote")
-    words(added)
-    added.add_argument("--out", type=Path, help="folder for all words as CSV, and a figure")
-
-    added = command(compare, "show what changed from one vector to another")
-    added.add_argument("before", type=Path, help="an .npz that make wrote")
-    added.add_argument("after", type=Path, help="another, of the same CLIP")
-    words(added)
-
-    added = command(estimators, "measure each estimator on the same photos")
-    folders(added)
-    added.add_argument(
-        "--held-out",
-        nargs=2,
-        metavar=("BACKLIT", "WELL_LIT"),
-        help="folders of other photos to separate (default: cross-validation)",
-    )
-    added.add_argument(
-        "--estimators", nargs="+", choices=tuple(ESTIMATORS), default=tuple(ESTIMATORS)
-    )
-    added.add_argument("--out", type=Path, help="the table as CSV")
-    return parser.parse_args(arguments)
+COMMANDS = {each.__name__: each for each in (make, read, compare, estimators)}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    given = parse(arguments)
+def main(given: argparse.Namespace | None = None) -> None:
+    given = given or parse_arguments()
     try:
-        given.action(given)
+        COMMANDS[given.command](given)
     except (OSError, ValueError, UnreadablePhotoError) as error:
         sys.exit(f"tools/residual.py: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

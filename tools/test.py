@@ -16,37 +16,10 @@ pads with reflection when it tests. For that, add
 import argparse
 from pathlib import Path
 
-from mmengine.dist import is_main_process
-from mmengine.logging import print_log
-
-from rave_mm.engine.command_line import (
-    NOT_COMPUTED,
-    add_run_arguments,
-    build_runner,
-    leave,
-    load_config,
-    mistakes_told,
-)
-
-USUAL_PROTOCOL = "standard"
-
-_SHORT = {"PSNR-RGB": "PSNR", "SSIM-RGB": "SSIM"}
+from rave_mm.engine.arguments import add_run_arguments
 
 
-def short_figures(figures: dict[str, tuple[float, float]]) -> dict[str, float]:
-    """What --out writes: (result, input) of each metric, under MMagic's name where it is MMagic's.
-
-    `PSNR` and `SSIM` are MMagic's of RGB, as validations log them; the input's have `input/` before
-    them.
-    """
-    short = {_SHORT.get(name, name): pair for name, pair in figures.items()}
-    return {
-        **{name: result for name, (result, _) in short.items()},
-        **{f"input/{name}": photo for name, (_, photo) in short.items()},
-    }
-
-
-def parse() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -84,8 +57,41 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def main() -> None:
-    arguments = parse()
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+
+from rave_mm.engine.command_line import (
+    NOT_COMPUTED,
+    build_runner,
+    leave,
+    load_config,
+    mistakes_told,
+)
+
+USUAL_PROTOCOL = "standard"
+
+_SHORT = {"PSNR-RGB": "PSNR", "SSIM-RGB": "SSIM"}
+
+
+def short_figures(figures: dict[str, tuple[float, float]]) -> dict[str, float]:
+    """What --out writes: (result, input) of each metric, under MMagic's name where it is MMagic's.
+
+    `PSNR` and `SSIM` are MMagic's of RGB, as validations log them; the input's have `input/` before
+    them.
+    """
+    short = {_SHORT.get(name, name): pair for name, pair in figures.items()}
+    return {
+        **{name: result for name, (result, _) in short.items()},
+        **{f"input/{name}": photo for name, (_, photo) in short.items()},
+    }
+
+
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     with mistakes_told("tools/test.py"):
         config = load_config(arguments)
     # These import MMagic, which takes a while.

@@ -1,14 +1,39 @@
 """Train a model: `python tools/train.py CONFIG`."""
 
 import argparse
+import sys
 from pathlib import Path
+
+from rave_mm.engine.arguments import add_run_arguments
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the newest complete checkpoint in the work directory; start where there "
+        "is none",
+    )
+    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the timeline and what a batch of each phase holds, and stop",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
 from rave_mm.engine.command_line import (
-    add_run_arguments,
     build_runner,
     leave,
     load_config,
@@ -62,24 +87,12 @@ def go_on_from_work_dir(config: Config) -> list[str]:
     return [*lines, f"--resume: training goes on from {checkpoint}"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_run_arguments(parser)
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on from the newest complete checkpoint in the work directory; start where there "
-        "is none",
-    )
-    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print the timeline and what a batch of each phase holds, and stop",
-    )
-    arguments = parser.parse_args()
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     if arguments.amp and not torch.cuda.is_available():
-        parser.error("--amp needs a GPU; on a CPU, float32 is faster than mixed precision")
+        sys.exit(
+            "tools/train.py: --amp needs a GPU; on a CPU, float32 is faster than mixed precision"
+        )
     with mistakes_told("tools/train.py"):
         config = load_config(arguments)
         if arguments.amp:
@@ -111,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

@@ -15,6 +15,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        default=Path("data/lighting_clip"),
+        help="folder with train/ and test/",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
+    )
+    parser.add_argument("--steps", type=int, help="of each stage, to try it out (default: all)")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    # Before what takes seconds to import: --help and mistakes are told at once.
+    given = parse_arguments()
+
 import numpy as np
 import open_clip
 import torch
@@ -292,23 +316,8 @@ def save(model: nn.Module, folder: Path) -> None:
         save_file(state, unfinished)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--photos",
-        type=Path,
-        default=Path("data/lighting_clip"),
-        help="folder with train/ and test/",
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
-    )
-    parser.add_argument("--steps", type=int, help="of each stage, to try it out (default: all)")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def main(given: argparse.Namespace | None = None) -> None:
+    arguments = given or parse_arguments()
     started = time.time()
     stages = [replace(stage, steps=arguments.steps or stage.steps) for stage in STAGES]
     model = train(arguments.photos / "train", arguments.batch, arguments.seed, stages)
@@ -320,4 +329,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(given)

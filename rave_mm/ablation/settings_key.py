@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from rave_mm.clip.weights import BUNDLED_FOLDER
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.runtime.file_hash import file_sha256
 
 _FOLDERS = ("backlit", "well_lit")

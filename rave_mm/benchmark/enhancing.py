@@ -3,21 +3,20 @@
 import math
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from rave_mm.benchmark.arguments import Way
 from rave_mm.benchmark.fresh_process import peak_memory, timed
 from rave_mm.inference.arithmetic import choose_device
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.inference.tiling import BYTES_PER_PIXEL
 from rave_mm.photos.reading import read_photo_8_bit
 from rave_mm.runtime.memory import free_memory
-
-Way = Literal["published", "exact", "small"]
 
 SMALL_SIDE = 384
 """How many pixels of the long side a network that was made for all pixels sees in the small way."""

@@ -10,52 +10,22 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from skimage.data import data_dir
 from tqdm import tqdm
 
-from rave_mm.benchmark.enhancing import Way, difference, make_photo, why_not
+from rave_mm.benchmark.enhancing import difference, make_photo, why_not
 from rave_mm.benchmark.fresh_process import MeasurementError, in_fresh_process
 from rave_mm.benchmark.record import save_record
 from rave_mm.benchmark.table import text_table
 from rave_mm.inference.arithmetic import choose_device
-from rave_mm.inference.bundled import BUNDLED_ENHANCER
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.photos.errors import UnreadablePhotoError
-from rave_mm.runtime.memory import parse_memory
 
-WAYS: tuple[Way, ...] = get_args(Way)
 RECORD = "enhancing.json"
 HEADINGS = ("megapixels", "way", "seconds", "ratio", "peak MB", "largest", "dB", "")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be told."""
-    parser.add_argument(
-        "--checkpoint",
-        default=str(BUNDLED_ENHANCER),
-        help="path or address (https://...), ours or a published one (default: the one that ships)",
-    )
-    parser.add_argument(
-        "--megapixels", type=float, nargs="+", default=[0.25, 2, 12, 24, 100], metavar="N"
-    )
-    parser.add_argument(
-        "--ways", nargs="+", choices=WAYS, default=WAYS, help="which to measure (default: all)"
-    )
-    parser.add_argument(
-        "--photo",
-        type=Path,
-        default=Path(data_dir, "astronaut.png"),
-        help="scaled to each size (default: scikit-image's astronaut)",
-    )
-    parser.add_argument(
-        "--max-memory",
-        type=parse_memory,
-        metavar="SIZE",
-        help="of the network, but for the published way (default: half of what is free)",
-    )
 
 
 def measure_size(
@@ -115,6 +85,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def run(arguments: argparse.Namespace) -> None:
     """Measure, write the file, and print the table; a mistake ends with a line."""
     rows: list[dict[str, Any]] = []
+    arguments.photo = arguments.photo or Path(data_dir, "astronaut.png")
     try:
         device = choose_device(arguments.device)
         # What is wrong with any of these is told before anything is measured.

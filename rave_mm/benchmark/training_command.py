@@ -18,23 +18,6 @@ RECORD = "training.json"
 HEADINGS = ("size", "way", "seconds", "ratio", "peak MB", "floor", "loss")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be told."""
-    parser.add_argument(
-        "--sizes",
-        type=int,
-        nargs="+",
-        default=[256, 512],
-        metavar="N",
-        help="heights and widths of the photographs (default: 256 512)",
-    )
-    parser.add_argument("--batch", type=int, default=2, help="photographs (default: 2; paper: 8)")
-    parser.add_argument("--steps", type=int, default=5, help="of each way (default: 5)")
-    parser.add_argument(
-        "--compile", action="store_true", help="also with a network compiled by torch.compile"
-    )
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Measure, write the file, and print the table; a mistake ends with a line."""
     try:

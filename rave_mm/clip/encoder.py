@@ -13,10 +13,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from rave_mm.clip.bundled import BUNDLED
 from rave_mm.clip.fingerprint import fingerprint
 from rave_mm.clip.frozen_tower import speed_up
 from rave_mm.clip.prompts import TextTower, encode_prompts, find_text_tower
-from rave_mm.clip.weights import BUNDLED, build_clip
+from rave_mm.clip.weights import build_clip
 from rave_mm.functional import clip_input
 
 PRECISIONS = ("float32", "bfloat16")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import open_clip
 from open_clip.model import CLIPTextCfg
 
+from rave_mm.clip.bundled import BUNDLED, BUNDLED_FOLDER
 from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.image_encoder import TIMM
-from rave_mm.clip.weights import BUNDLED, BUNDLED_FOLDER
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Find the weights of an open_clip model, and build the model that they belong to."""
 
 import logging
-import os
 import pickle
 import struct
 from collections.abc import Iterator
@@ -20,13 +19,12 @@ from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from rave_mm.clip.bundled import BUNDLED, BUNDLED_FOLDER
 from rave_mm.clip.image_encoder import TIMM, ImageEncoder, build_image_encoder
+from rave_mm.runtime.weights_folder import weights_folder
 
-#: The name of the CLIP that is part of this package.
-BUNDLED = "lighting-clip"
 #: Names no architecture: it is read off OpenAI's weights.
 OPENAI = "openai"
-BUNDLED_FOLDER = Path(__file__).parent / "lighting_clip"
 _OWN_WEIGHTS = ("local-dir:", "hf-hub:")
 _SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
 # What only OpenAI's own files hold beside the weights.
@@ -49,14 +47,6 @@ _READING_ERRORS = (
 
 class MissingWeightsError(FileNotFoundError):
     """A CLIP's weights are neither on this machine nor to be had."""
-
-
-def weights_folder() -> Path:
-    """Where weights that were fetched by hand are looked for.
-
-    `$RAVE_MM_WEIGHTS`, or `~/.cache/rave_mm/weights`.
-    """
-    return Path(os.environ.get("RAVE_MM_WEIGHTS", "~/.cache/rave_mm/weights")).expanduser()
 
 
 def find_weights(model: str, pretrained: str) -> Path:

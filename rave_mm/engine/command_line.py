@@ -4,7 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from inspect import signature
@@ -33,55 +33,8 @@ Its other figures hold.
 """
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that MMagic's users know."""
-    parser.add_argument(
-        "config",
-        help="a config file, or the name of one of this package, as rave/rave_baid_paired.py",
-    )
-    parser.add_argument(
-        "--work-dir",
-        type=Path,
-        help="where everything goes (default: work_dirs/NAME OF THE CONFIG)",
-    )
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=SettingsAction,
-        metavar="KEY=VALUE",
-        help="override settings of the config, as optim_wrapper.optimizer.lr=1e-4 "
-        "train_dataloader.batch_size=4",
-    )
-    parser.add_argument(
-        "--launcher",
-        choices=("none", "pytorch", "slurm", "mpi"),
-        default="none",
-        help="how several processes start",
-    )
-    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
-
-
 class SettingError(ValueError):
     """A setting that the user gave is wrong."""
-
-
-class SettingsAction(DictAction):
-    """MMEngine's KEY=VALUE, and a plain word where one has no "="."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Read the settings, or end with what was wrong."""
-        for value in values:
-            if "=" not in value:
-                raise argparse.ArgumentError(
-                    self, f"got {value!r}, expected KEY=VALUE, as optim_wrapper.optimizer.lr=1e-4"
-                )
-        super().__call__(parser, namespace, values, option_string)
 
 
 @contextmanager
@@ -120,14 +73,22 @@ def load_config(arguments: argparse.Namespace) -> Config:
             "--no-deps --no-build-isolation -e CLONE), or name the base by its path"
         ) from error
     config.launcher = arguments.launcher
-    if arguments.cfg_options is not None:
-        _check_names(arguments.cfg_options, config)
-        config.merge_from_dict(arguments.cfg_options)
+    if options := _read_settings(arguments.cfg_options):
+        _check_names(options, config)
+        config.merge_from_dict(options)
     if arguments.work_dir is not None:
         config.work_dir = str(arguments.work_dir)
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / path.stem)
     return config
+
+
+def _read_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """The values of KEY=VALUE, as MMEngine's DictAction reads them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("settings", nargs="*", action=DictAction, default={})
+    settings: dict[str, Any] = parser.parse_args(["--", *texts]).settings
+    return settings
 
 
 def _check_names(options: Mapping[str, Any], config: Config) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from rave_mm.clip.weights import weights_folder
 from rave_mm.evaluation.photo_metric import NotComputableError
+from rave_mm.runtime.weights_folder import weights_folder
 
 # What fetching raises. RuntimeError is PyTorch's, for a wrong checksum; URLError and time-outs are
 # among OSError.

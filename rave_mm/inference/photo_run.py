@@ -21,9 +21,10 @@ from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import BMP, JPEG, PNG, TIFF, format_of_name
 from rave_mm.photos.metadata import Metadata
 from rave_mm.photos.photo import LoadedPhoto, Photo
-from rave_mm.photos.reading import MAX_PIXELS, open_photo
+from rave_mm.photos.reading import open_photo
 from rave_mm.photos.writing import check_can_hold, write_photo
 from rave_mm.runtime.memory import (
+    MAX_PIXELS,
     free_memory,
     give_back_freed_memory,
     resident_memory,

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+MAX_PIXELS = 500 * 10**6
+"""How many pixels a photograph may have: far more than cameras give, far less than a bomb."""
+
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
 _CONTROL_GROUP = Path("/sys/fs/cgroup")

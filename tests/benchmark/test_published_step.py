@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from rave_mm.benchmark.published_step import PlainTower, published_light_map, published_loss
+from rave_mm.clip.bundled import BUNDLED
 from rave_mm.clip.encoder import load_clip
-from rave_mm.clip.weights import BUNDLED
 from rave_mm.functional import apply_light_map, identity_loss, residual_guidance_loss
 from rave_mm.networks.light_map_unet import LightMapUNet
 

@@ -8,7 +8,7 @@ import torch
 
 from rave_mm.benchmark import training
 from rave_mm.benchmark.loader import photos_per_second
-from rave_mm.clip.weights import BUNDLED
+from rave_mm.clip.bundled import BUNDLED
 from rave_mm.runtime import compat
 
 compat.apply()

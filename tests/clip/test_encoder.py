@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
-from rave_mm.clip.weights import BUNDLED_FOLDER
 from rave_mm.functional import identity_loss
 
 

@@ -6,9 +6,9 @@ import torch
 from open_clip.transformer import QuickGELU
 from torch import nn
 
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.fingerprint import fingerprint
-from rave_mm.clip.weights import BUNDLED_FOLDER
 
 
 def test_weights_layers_and_settings_count() -> None:

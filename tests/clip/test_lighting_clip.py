@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.lighting_report import lighting_report
-from rave_mm.clip.weights import BUNDLED_FOLDER
 from rave_mm.datasets.photo_sets.sets import make_demo
 
 

@@ -10,9 +10,9 @@ from open_clip.model import CLIP, CustomTextCLIP
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
 from rave_mm.clip.prompts import encode_prompts, find_text_tower
-from rave_mm.clip.weights import BUNDLED_FOLDER
 
 VISION = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16}
 TEXT = {"context_length": 12, "vocab_size": 50, "width": 32, "heads": 2, "layers": 2}

@@ -16,11 +16,11 @@ from torchvision import transforms
 from torchvision.models import vgg
 
 import rave_mm.register  # noqa: F401 - the cures that MMagic needs
-from rave_mm.clip.weights import weights_folder
 from rave_mm.evaluation.lpips_weights import BACKBONES
 from rave_mm.evaluation.metric_weights import torch_hub_folder
 from rave_mm.evaluation.perceptual import PhotoFID, PhotoLPIPS, frechet_distance, load_lpips
 from rave_mm.evaluation.photo_metric import NotComputableError
+from rave_mm.runtime.weights_folder import weights_folder
 
 CPU = torch.device("cpu")
 PLACES = (weights_folder(), torch_hub_folder())  # before a fixture sets others

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
+from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.clip.encoder import FrozenCLIP, load_clip
-from rave_mm.clip.weights import BUNDLED_FOLDER
 from rave_mm.functional import prompt_initialisation_loss, prompt_score
 from rave_mm.losses import prompt_pairs
 from rave_mm.losses.prompt_pairs import LatentPair, Pair, PromptPair, pair_from_file

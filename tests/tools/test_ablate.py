@@ -93,10 +93,14 @@ def test_a_grid_is_run_once_and_gone_on_with(
     ablate: ModuleType, commands: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = "model.losses.guidance.residual.estimator"
-    ablate.main([CONFIG, "--vary", f"{key}=mean", "--name", "one", *TINY])
+    ablate.main(ablate.parse_arguments([CONFIG, "--vary", f"{key}=mean", "--name", "one", *TINY]))
     assert names(commands) == ["train", "test"]
     with pytest.raises(SystemExit, match="1"):  # mode is no estimator
-        ablate.main([CONFIG, "--vary", f"{key}=mean,median,mode", "--name", "both", *TINY])
+        ablate.main(
+            ablate.parse_arguments(
+                [CONFIG, "--vary", f"{key}=mean,median,mode", "--name", "both", *TINY]
+            )
+        )
     assert names(commands) == ["train", "test"] + ["train", "test"] + ["train"]
 
     rows = table("work_dirs/ablations/both/runs.csv")
@@ -111,7 +115,7 @@ def test_a_grid_is_run_once_and_gone_on_with(
     assert read_photo("work_dirs/ablations/both/figure.png").ndim == 3
 
     capsys.readouterr()
-    ablate.main([CONFIG, "--vary", f"{key}=mean,mode", "--dry-run", *TINY])
+    ablate.main(ablate.parse_arguments([CONFIG, "--vary", f"{key}=mean,mode", "--dry-run", *TINY]))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["finished", "to"]
 
@@ -129,10 +133,10 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(CheckpointHook, "after_train_iter", killed)
-        ablate.main([CONFIG, *vary, *TINY])
+        ablate.main(ablate.parse_arguments([CONFIG, *vary, *TINY]))
     (train,) = Path("work_dirs/ablations/runs").glob("*/train")
     assert sorted(path.name for path in train.glob("iter_*.pth")) == ["iter_1.pth"]
-    ablate.main([CONFIG, *vary, *TINY])
+    ablate.main(ablate.parse_arguments([CONFIG, *vary, *TINY]))
     assert names(commands) == ["train", "train", "test"]
     assert (train / "iter_2.pth").is_file()
     (log,) = [

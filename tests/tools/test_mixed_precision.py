@@ -48,10 +48,7 @@ def test_mixed_precision_is_for_each_of_several_optimizers() -> None:
         load_tool("train").use_mixed_precision(config)
 
 
-def test_mixed_precision_needs_a_gpu(
-    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mixed_precision_needs_a_gpu(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="--amp needs a GPU"):
         run(monkeypatch, "train", CONFIG, "--amp")
-    assert "--amp needs a GPU" in capsys.readouterr().err

@@ -23,18 +23,18 @@ def test_making_and_checking(tool, tmp_path, monkeypatch, capsys):
     before = contents(out)
     assert tool.main(make) == 0
     assert "is complete (--force makes it anew)" in capsys.readouterr().out
-    assert tool.main([*make, "--force"]) == 0
+    assert tool.main(tool.parse_arguments([*make, "--force"])) == 0
     assert "train/backlit: 4 photographs" in capsys.readouterr().out
     assert contents(out) == before
-    assert tool.main([*make, "--seed", "1"]) == 0
+    assert tool.main(tool.parse_arguments([*make, "--seed", "1"])) == 0
     assert contents(out)["train/backlit/a_0.png"] != before["train/backlit/a_0.png"]
     capsys.readouterr()
     folders = [str(out / "train/backlit"), str(out / "train/well-lit")]
-    assert tool.main(["check", *folders]) == 0
+    assert tool.main(tool.parse_arguments(["check", *folders])) == 0
     assert "pairs: 4" in capsys.readouterr().out
     Path(folders[1], "a_0.png").unlink()
-    assert tool.main(["check", *folders]) == 1
-    assert tool.main(["check", *folders, "--unpaired"]) == 0
+    assert tool.main(tool.parse_arguments(["check", *folders])) == 1
+    assert tool.main(tool.parse_arguments(["check", *folders, "--unpaired"])) == 0
     assert "3 photographs" in capsys.readouterr().out
 
 
@@ -45,7 +45,7 @@ def test_the_photographs_behind_the_bundled_clip(tool, tmp_path, monkeypatch, ca
     assert "test: 1 photographs" in capsys.readouterr().out
     listed.add_debian_photograph()
     monkeypatch.setattr(sources.shutil, "which", lambda name: name)
-    assert tool.main([*make, "--packages", str(tmp_path / "site")]) == 1
+    assert tool.main(tool.parse_arguments([*make, "--packages", str(tmp_path / "site")])) == 1
     assert f"expected one wallpapers_*.deb in {tmp_path / 'site'}" in capsys.readouterr().err
 
 
@@ -64,9 +64,9 @@ def test_what_is_wrong_is_told_in_the_exit_status(tool, tmp_path, monkeypatch, c
 
 def test_help_and_bad_numbers(tool, capsys):
     with pytest.raises(SystemExit) as stopped:
-        tool.main(["demo", "--help"])
+        tool.parse_arguments(["demo", "--help"])
     assert stopped.value.code == 0
     assert "long side in pixels (default: 384)" in capsys.readouterr().out
     with pytest.raises(SystemExit):
-        tool.main(["demo", "--size", "0"])
+        tool.parse_arguments(["demo", "--size", "0"])
     assert "got '0', expected a whole number, 1 or more" in capsys.readouterr().err

@@ -45,12 +45,12 @@ def table(path: str) -> list[dict[str, str]]:
 def test_make_read_and_compare(
     tool: ModuleType, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tool.main(["make", "backlit", "well-lit", "--out", "first.npz"])
+    tool.main(tool.parse_arguments(["make", "backlit", "well-lit", "--out", "first.npz"]))
     first = ResidualVector.load("first.npz")
     assert (first.provenance.backlit, first.provenance.well_lit) == ("backlit", "well-lit")
 
     phrases = ["a well-lit photo", "a backlit photo", "a tower"]
-    tool.main(["read", "first.npz", "--words", *phrases, "--out", "reading"])
+    tool.main(tool.parse_arguments(["read", "first.npz", "--words", *phrases, "--out", "reading"]))
     scores = embed_phrases(load_clip(), phrases).embeddings @ first.vector
     rows = table("reading/words.csv")
     assert [row["word"] for row in rows] == [phrases[i] for i in scores.argsort(descending=True)]
@@ -58,12 +58,14 @@ def test_make_read_and_compare(
 
     Path("list.txt").write_text("a tower\n\na backlit photo\n")
     make = ["make", "backlit", "well-lit", "--estimator", "median", "--out", "second.npz"]
-    tool.main([*make, "--remove-words", "a tower"])
+    tool.main(tool.parse_arguments([*make, "--remove-words", "a tower"]))
     second = ResidualVector.load("second.npz")
     assert second.provenance.estimator == "median"
     assert second.provenance.removed == "the words a tower"
     capsys.readouterr()
-    tool.main(["compare", "first.npz", "second.npz", "--word-list", "list.txt"])
+    tool.main(
+        tool.parse_arguments(["compare", "first.npz", "second.npz", "--word-list", "list.txt"])
+    )
     cosine = float(first.vector @ second.vector)
     printed = capsys.readouterr().out
     assert f"cosine of the two vectors: {cosine:.4f}" in printed and "AUC" in printed
@@ -72,11 +74,15 @@ def test_make_read_and_compare(
 def test_the_photos_are_those_that_the_vector_was_made_of(
     tool: ModuleType, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tool.main(["make", "backlit", "well-lit", "--photos", "3", "--seed", "1", "--out", "v.npz"])
+    tool.main(
+        tool.parse_arguments(
+            ["make", "backlit", "well-lit", "--photos", "3", "--seed", "1", "--out", "v.npz"]
+        )
+    )
     residual = ResidualVector.load("v.npz")
     assert (residual.provenance.photos, residual.provenance.well_lit_count) == (3, 3)
     capsys.readouterr()
-    tool.main(["compare", "v.npz", "v.npz", "--words", "a tower"])
+    tool.main(tool.parse_arguments(["compare", "v.npz", "v.npz", "--words", "a tower"]))
     printed = capsys.readouterr().out
     assert "on 3 well-lit and 3 backlit photos of the first:" in printed
     assert f"{residual.target:10.4f}" in printed, "the target that training takes"
@@ -86,30 +92,34 @@ def test_the_photos_are_those_that_the_vector_was_made_of(
 def test_reading_without_the_photos(
     tool: ModuleType, work: Path, empty: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tool.main(["make", "backlit", "well-lit", "--out", "v.npz"])
+    tool.main(tool.parse_arguments(["make", "backlit", "well-lit", "--out", "v.npz"]))
     (work / "backlit").rename(work / "gone")
     if empty:
         (work / "backlit").mkdir()
-    tool.main(["read", "v.npz", "--top", "3", "--out", "reading"])
+    tool.main(tool.parse_arguments(["read", "v.npz", "--top", "3", "--out", "reading"]))
     assert read_photo("reading/residual.png").shape[0] < 600, "two pictures"
     assert len(Path("reading/words.csv").read_text().splitlines()) > 49408
 
 
 def test_estimators(tool: ModuleType, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     some = ["--estimators", "mean", "lda", "random", "--out", "table.csv"]
-    tool.main(["estimators", "backlit", "well-lit", *some])
+    tool.main(tool.parse_arguments(["estimators", "backlit", "well-lit", *some]))
     rows = {row["estimator"]: row for row in table("table.csv")}
     assert float(rows["mean"]["held_out_auc"]) > 0.9
     assert list(rows) == ["mean", "lda", "random"]
-    tool.main(["estimators", "backlit", "well-lit", "--held-out", "backlit", "well-lit", *some])
+    tool.main(
+        tool.parse_arguments(
+            ["estimators", "backlit", "well-lit", "--held-out", "backlit", "well-lit", *some]
+        )
+    )
     again = {row["estimator"]: row for row in table("table.csv")}
     assert again["lda"]["held_out_auc"] == again["lda"]["seen_auc"]
 
 
 def test_a_vector_of_another_clip(tool: ModuleType, work: Path) -> None:
-    tool.main(["make", "backlit", "well-lit", "--out", "v.npz"])
+    tool.main(tool.parse_arguments(["make", "backlit", "well-lit", "--out", "v.npz"]))
     residual = ResidualVector.load("v.npz")
     other = replace(residual.provenance, clip="RN50/openai", clip_fingerprint="0")
     replace(residual, provenance=other).save("other.npz")
     with pytest.raises(SystemExit, match=r"RN50/openai \(0\), not with lighting-clip"):
-        tool.main(["read", "other.npz"])
+        tool.main(tool.parse_arguments(["read", "other.npz"]))

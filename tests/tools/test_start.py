@@ -1,0 +1,34 @@
+"""Tools say what they take before they import what takes seconds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tools.loading import TOOLS
+
+# Importing what is None fails.
+WITHOUT = """
+import runpy, sys
+for name in ("torch", "mmengine", "numpy", "cv2", "PIL", "pyvips", "matplotlib", "open_clip"):
+    sys.modules[name] = None
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS.glob("*.py")), ids=lambda path: path.stem)
+def test_help_imports_nothing_that_takes_time(tool: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT, str(tool), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: {tool.name}")
+
+
+def test_a_mistake_is_told_as_early() -> None:
+    command = [sys.executable, "-c", WITHOUT, str(TOOLS / "train.py"), "--cfg-options", "a", "b"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "got 'a', expected KEY=VALUE" in done.stderr
