@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.folders import check_on_unreadable, list_photos
-from rave_mm.photos.reading import photo_size, read_photo
+from rave_mm.photos.reading import checked_size, read_photo
 
 
 @DATASETS.register_module()
@@ -27,9 +27,9 @@ class UnpairedPhotos(BaseDataset):
     well-lit photographs in turn. Counts, names and extensions of the folders may differ.
     Which folder a photograph lies in decides what it is, never its name.
 
-    The header of every photograph is read when the folders are listed. Where one is damaged, or
-    damaged ones are to be skipped, all are read whole, so that cut ones are found too. Else a cut
-    file is found out when its turn comes: the loading transform names it then.
+    The header of every photograph is read when the folders are listed, and whether its file goes to
+    its end. Where one is damaged, or damaged ones are to be skipped, all are read whole. Else what
+    is damaged inside is found out when its turn comes: the loading transform names it then.
 
     Args:
         backlit: Folder of backlit photographs, below ``data_root`` unless absolute.
@@ -81,7 +81,7 @@ class UnpairedPhotos(BaseDataset):
         """List both folders and check each file; gives an item for each backlit photograph."""
         photos = {key: list_photos(folder) for key, folder in self.data_prefix.items()}
         paths = list(chain(*photos.values()))
-        unreadable = _unreadable(paths, photo_size)
+        unreadable = _unreadable(paths, checked_size)
         if unreadable or self.on_unreadable == "skip":
             headed = [path for path in paths if path not in unreadable]
             unreadable |= _unreadable(tqdm(headed, "reading photographs", leave=False), read_photo)

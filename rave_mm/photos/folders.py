@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.formats import photo_extensions
-from rave_mm.photos.reading import photo_size
+from rave_mm.photos.reading import checked_size
 
 _DUPLICATE = re.compile(r"^(?P<original>.+?) ?\(\d+\)$")
 _SHOWN = 10
@@ -133,7 +133,7 @@ def _size_problems(pairs: Sequence[tuple[Path, Path]]) -> list[str]:
         sizes = []
         for path in pair:
             try:
-                sizes.append("{}x{}".format(*reversed(photo_size(path))))
+                sizes.append("{}x{}".format(*reversed(checked_size(path))))
             except UnreadablePhotoError as error:
                 unreadable.append(f"{path}: {error.reason}")
         if len(set(sizes)) > 1:

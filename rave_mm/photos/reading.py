@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from rave_mm.photos.colour import SRGB
+from rave_mm.photos.cut_short import seems_cut_short
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.formats import FORMATS, RAW, format_of_file
 from rave_mm.photos.libvips_reader import LOADERS, open_with_libvips
 from rave_mm.photos.photo import Photo
 from rave_mm.photos.pillow_reader import open_with_pillow
 from rave_mm.photos.raw_reader import open_raw
-
-MAX_PIXELS = 500 * 10**6
-"""How many pixels a photograph may have: far more than cameras give, far less than a bomb."""
+from rave_mm.runtime.memory import MAX_PIXELS
 
 
 def open_photo(path: Path | str, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -95,8 +94,10 @@ def read_photo_8_bit(path: Path | str, at_least: int | None = None) -> np.ndarra
     return photo if photo.dtype == np.uint8 else np.round(photo / 257).astype(np.uint8)
 
 
-def photo_size(path: Path | str) -> tuple[int, int]:
-    """Read a photograph's upright size from its header, without decoding it.
+def checked_size(path: Path | str) -> tuple[int, int]:
+    """Read a photograph's upright size from its header, and see whether its file goes to its end.
+
+    It is decoded only where its end looks cut short.
 
     Args:
         path: A file as for :func:`open_photo`.
@@ -105,6 +106,9 @@ def photo_size(path: Path | str) -> tuple[int, int]:
         (height, width), as :func:`read_photo` would give it.
 
     Raises:
-        UnreadablePhotoError: As :func:`open_photo`.
+        UnreadablePhotoError: As :func:`open_photo`; or a JPEG, PNG or WebP is cut short.
     """
-    return open_photo(path).size
+    photo = open_photo(path)
+    if seems_cut_short(Path(path), photo.format):
+        read_photo(path)
+    return photo.size

@@ -114,9 +114,17 @@ def test_skipping_all_photos_is_an_error(root):
         UnpairedPhotos(backlit="backlit", well_lit="div2k", data_root=root, on_unreadable="skip")
 
 
-def test_a_cut_photo_with_a_good_header_is_named_when_it_is_loaded(root):
+def test_a_cut_photo_with_a_good_header_is_named_before_training(root):
     path = Path(root) / "backlit" / "b.PNG"
     path.write_bytes(path.read_bytes()[:45])  # within the pixels
+    with pytest.raises(ValueError, match=r"1 of 3 photographs .*\n.*backlit/b.PNG"):
+        UnpairedPhotos(backlit="backlit", data_root=root)
+
+
+def test_what_is_damaged_inside_is_named_when_it_is_loaded(root):
+    path = Path(root) / "backlit" / "b.PNG"
+    data = path.read_bytes()
+    path.write_bytes(data[:45] + bytes(4) + data[49:])  # within the pixels
     dataset = UnpairedPhotos(backlit="backlit", data_root=root, pipeline=[LoadPhoto(key="img")])
     with pytest.raises(UnreadablePhotoError, match="backlit/b.PNG"):
         dataset[1]

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from rave_mm.photos.colour import image_of
 from rave_mm.photos.errors import UnreadablePhotoError
-from rave_mm.photos.reading import open_photo, photo_size, read_photo
+from rave_mm.photos.reading import checked_size, open_photo, read_photo
 from tests.photos.pictures import chunk, exif, noise, red, turned, write_16_bit_tiff
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -30,7 +30,7 @@ def test_exif_orientation_of_16_bit_files(tmp_path, orientation):
     (tmp_path / "photo.png").write_bytes(png[:at] + tags + png[at:])
     for name in ("photo.tif", "photo.png"):
         np.testing.assert_array_equal(read_photo(tmp_path / name), photo)
-        assert photo_size(tmp_path / name) == (20, 30)
+        assert checked_size(tmp_path / name) == (20, 30)
 
 
 def test_orientation_written_behind_the_pixels_of_a_png(tmp_path):
@@ -40,7 +40,7 @@ def test_orientation_written_behind_the_pixels_of_a_png(tmp_path):
     (tmp_path / "photo.png").write_bytes(
         png[:at] + chunk(b"eXIf", exif(6).tobytes()[6:]) + png[at:]
     )
-    assert photo_size(tmp_path / "photo.png") == (20, 30)
+    assert checked_size(tmp_path / "photo.png") == (20, 30)
     np.testing.assert_array_equal(read_photo(tmp_path / "photo.png"), noise())
 
 
@@ -199,7 +199,7 @@ def test_names_that_libvips_would_take_apart(tmp_path, name):
     Image.fromarray(red()).save(buffer, kind)
     (tmp_path / name).write_bytes(buffer.getvalue())
     np.testing.assert_allclose(read_photo(tmp_path / name), red(), atol=2)
-    assert photo_size(tmp_path / name) == (20, 30)
+    assert checked_size(tmp_path / name) == (20, 30)
 
 
 def test_large_jpegs_are_decoded_no_larger_than_needed(tmp_path):

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageFile
 from rave_mm.photos import formats
 from rave_mm.photos.colour import image_of
 from rave_mm.photos.errors import UnreadablePhotoError
-from rave_mm.photos.reading import open_photo, photo_size, read_photo
+from rave_mm.photos.reading import checked_size, open_photo, read_photo
 from tests.photos.pictures import chunk, exif, noise, red, turned
 
 QUALITY = {".jpg": {"quality": 100, "subsampling": 0}}
@@ -83,7 +83,7 @@ def test_exif_orientation_is_applied(tmp_path, suffix, orientation):
     path = tmp_path / f"photo{suffix}"
     Image.fromarray(turned(photo, orientation)).save(path, exif=exif(orientation))
     np.testing.assert_allclose(read_photo(path), photo, atol=12)
-    assert photo_size(path) == (16, 32)
+    assert checked_size(path) == (16, 32)
 
 
 @pytest.mark.parametrize("name", ["moving.gif", "moving.webp", "pages.tif", "moving.avif"])
@@ -117,7 +117,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
     told = "60000 x 60000 pixels are 3600 megapixels, more than the 500 .*--max-megapixels"
-    for read in (read_photo, photo_size, open_photo):
+    for read in (read_photo, checked_size, open_photo):
         with pytest.raises(UnreadablePhotoError, match=told):
             read(tmp_path / "bomb.png")
     assert open_photo(tmp_path / "bomb.png", max_pixels=4 * 10**9).size == (60000, 60000)
@@ -204,7 +204,7 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path, suffix):
         for at in rng.integers(0, min(len(data), 400), 4):
             data[at] = rng.integers(256)
         path.write_bytes(data)
-        for read in (read_photo, photo_size):
+        for read in (read_photo, checked_size):
             try:
                 read(path)
             except UnreadablePhotoError as error:
