@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -105,6 +106,7 @@ from rave_mm.inference.photo_run import Outcome, PhotoRun
 from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.photos.folders import first_few
 from rave_mm.runtime.compat import silence_import_noise
+from rave_mm.runtime.folder_in_use import FolderInUseError, only_run_in
 
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
@@ -274,7 +276,12 @@ def main(given: argparse.Namespace | None = None) -> None:
         dist.init_process_group("gloo", timeout=timedelta(days=30))
     started = time.perf_counter()
     own = plan.jobs[rank::processes]
-    outcomes, interrupted = enhance(run, own, arguments.out, show=rank == 0)
+    # The first process keeps other runs out, which would do the same work.
+    try:
+        with only_run_in(arguments.out) if rank == 0 else nullcontext():
+            outcomes, interrupted = enhance(run, own, arguments.out, show=rank == 0)
+    except FolderInUseError as error:
+        sys.exit(f"tools/enhance.py: {error}")
     if interrupted is not None:
         print(summary(outcomes, plan.left_out, time.perf_counter() - started, arguments.out))
         print(f"stopped with {len(own) - len(outcomes)} to go; the same command does these")

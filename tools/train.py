@@ -1,7 +1,10 @@
 """Train a model: `python tools/train.py CONFIG`."""
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rave_mm.engine.arguments import add_run_arguments
@@ -32,6 +35,7 @@ if __name__ == "__main__":
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.runner import Runner
 
 from rave_mm.engine.command_line import (
     build_runner,
@@ -45,6 +49,7 @@ from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
     newest_complete_checkpoint,
 )
+from rave_mm.runtime.folder_in_use import only_run_in
 
 
 def use_mixed_precision(config: Config) -> None:
@@ -87,6 +92,31 @@ def go_on_from_work_dir(config: Config) -> list[str]:
     return [*lines, f"--resume: training goes on from {checkpoint}"]
 
 
+def alone_in(work_dir: Path) -> AbstractContextManager[None]:
+    """Keep other runs out of the work directory; the first of several processes does it for all."""
+    if any(os.environ.get(rank, "0") != "0" for rank in ("RANK", "SLURM_PROCID")):
+        return nullcontext()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    return only_run_in(work_dir)
+
+
+def train(runner: Runner, beginning: Sequence[str]) -> None:
+    """Train to the end, or until it is asked to stop.
+
+    Args:
+        runner: Has everything.
+        beginning: Lines for the log: what it starts from.
+    """
+    for line in beginning:
+        print_log(line, "current")
+    runner.register_hook(StopHook())
+    try:
+        runner.train()
+    except TrainingStopped as stopped:
+        print_log(str(stopped), "current")
+        leave(128 + stopped.signal)
+
+
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
     if arguments.amp and not torch.cuda.is_available():
@@ -101,20 +131,14 @@ def main(given: argparse.Namespace | None = None) -> None:
             for part in dry_run(config):
                 print(part, flush=True)
             return
-        beginning = []
-        if arguments.resume:
-            beginning = go_on_from_work_dir(config)
-        else:
-            check_nothing_is_overwritten(Path(config.work_dir))
-        runner = build_runner(config)
-        for line in beginning:
-            print_log(line, "current")
-        runner.register_hook(StopHook())
-        try:
-            runner.train()
-        except TrainingStopped as stopped:
-            print_log(str(stopped), "current")
-            leave(128 + stopped.signal)
+        work_dir = Path(config.work_dir)
+        with alone_in(work_dir):
+            beginning = []
+            if arguments.resume:
+                beginning = go_on_from_work_dir(config)
+            else:
+                check_nothing_is_overwritten(work_dir)
+            train(build_runner(config), beginning)
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"
         f"  tensorboard --logdir {config.work_dir}",

@@ -20,6 +20,7 @@ from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.photos.photo import Photo
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
+from rave_mm.runtime.folder_in_use import only_run_in
 from tests.tools.loading import TOOLS, load_tool
 
 TOOL = TOOLS / "enhance.py"
@@ -99,6 +100,16 @@ def test_a_folder(
     assert not run(tool, monkeypatch, *arguments, "--replace")
     assert "3 done, 0 skipped" in capsys.readouterr().out
     assert (out / "b.jpg").read_bytes() != b"kept"
+
+
+def test_a_second_run_into_the_same_folder_is_refused(
+    tool: ModuleType, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    with only_run_in(tmp_path / "out"):
+        refused = run(tool, monkeypatch, photos, "--out", tmp_path / "out")
+    assert "out is in use by process" in str(refused)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])

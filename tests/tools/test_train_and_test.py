@@ -24,6 +24,7 @@ from rave_mm import config_path
 from rave_mm.enhancers.backlit_enhancer import BacklitEnhancer
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.photos.reading import read_photo
+from rave_mm.runtime.folder_in_use import only_run_in
 from tests.tools.tiny_run import CONFIG, logs, options, run
 
 
@@ -110,6 +111,17 @@ def test_a_killed_training_goes_on_and_is_not_written_over(
     text = sorted(directory.glob("*/*.log"))[-1].read_text()
     assert f"{directory / 'iter_3.pth'} is passed over: UnknownCheckpointError" in text
     assert f"--resume: training goes on from {directory / 'iter_2.pth'}" in text
+
+
+def test_a_second_training_in_the_same_directory_is_refused(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "run").mkdir()
+    with only_run_in(work / "run"):
+        for more in ((), ("--resume",)):
+            with pytest.raises(SystemExit, match=f"run is in use by process {os.getpid()}"):
+                run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", *more, *options(2))
+    assert list((work / "run").iterdir()) == []
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
