@@ -44,6 +44,7 @@ from rave_mm.engine.command_line import (
     mistakes_told,
 )
 from rave_mm.engine.dry_run import dry_run
+from rave_mm.engine.sound_checkpoints import SoundWeightsHook, write_whole_checkpoints
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
@@ -110,11 +111,17 @@ def train(runner: Runner, beginning: Sequence[str]) -> None:
     for line in beginning:
         print_log(line, "current")
     runner.register_hook(StopHook())
+    runner.register_hook(SoundWeightsHook())
+    write_whole_checkpoints()
     try:
         runner.train()
     except TrainingStopped as stopped:
         print_log(str(stopped), "current")
         leave(128 + stopped.signal)
+    except FloatingPointError as error:
+        good, _ = newest_complete_checkpoint(Path(runner.work_dir))
+        saved = "None was written before" if good is None else f"The last good one is {good}"
+        sys.exit(f"tools/train.py: {error} {saved}")
 
 
 def main(given: argparse.Namespace | None = None) -> None:

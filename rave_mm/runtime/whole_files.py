@@ -17,12 +17,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Yields:
         Where to write. The file takes its name when the block ends, and is removed if it raises.
+
+    Raises:
+        OSError: As from the block, with the file's name where it had none (as for a full disk).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -124,6 +124,15 @@ def test_a_second_training_in_the_same_directory_is_refused(
     assert list((work / "run").iterdir()) == []
 
 
+def test_a_step_that_ruins_the_weights_is_not_saved(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wild = [*options(4), "optim_wrapper.optimizer.lr=1e9"]
+    with pytest.raises(SystemExit, match=r"^tools/train\.py: .* iteration 1.* None was written"):
+        run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", *wild)
+    assert not list((work / "run").glob("*.pth"))
+
+
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
 def test_a_training_that_is_asked_to_stop_saves_first(
     work: Path, monkeypatch: pytest.MonkeyPatch, asked: signal.Signals

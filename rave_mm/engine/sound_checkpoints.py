@@ -1,0 +1,64 @@
+"""Checkpoints that training can go on from: whole files of usable weights."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from rave_mm.runtime.whole_files import replacing
+
+LARGEST = 1e6
+"""No weight of a network that still works comes near it; one step of a far too high rate does."""
+
+
+class WholeFilesBackend(LocalBackend):
+    """MMEngine's way of writing files, but that a file has its name only once it is whole."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write bytes."""
+        with replacing(Path(filepath)) as unfinished:
+            unfinished.write_bytes(obj)
+
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
+        """Write text."""
+        with replacing(Path(filepath)) as unfinished:
+            unfinished.write_text(obj, encoding=encoding)
+
+
+def write_whole_checkpoints() -> None:
+    """Let MMEngine write checkpoints that are whole or not there, in this process."""
+    register_backend("local", WholeFilesBackend, force=True, prefixes="")
+
+
+class SoundWeightsHook(Hook):
+    """Looks at the weights before they are saved, so that the newest checkpoint can be used.
+
+    A loss can be finite after the step that ruined the weights: only the next one is not.
+
+    Raises:
+        FloatingPointError: Before a checkpoint is written: a weight is not finite, or a parameter
+            beyond :data:`LARGEST`.
+    """
+
+    priority = "LOWEST"  # other hooks put into the checkpoint what they have
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Refuse what training could not go on from."""
+        model = getattr(runner.model, "module", runner.model)
+        trained = {name for name, _ in model.named_parameters()}
+        for name, value in checkpoint["state_dict"].items():
+            if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+                continue
+            if not value.isfinite().all():
+                found = "is not finite"
+            elif name in trained and value.numel() and (top := value.abs().max().item()) > LARGEST:
+                found = f"has reached {top:.1g}"
+            else:
+                continue
+            raise FloatingPointError(
+                f"{name} {found} by iteration {runner.iter}: no checkpoint was written. Lower the "
+                "learning rate, or limit the gradients (optim_wrapper.clip_grad)."
+            )
