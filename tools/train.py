@@ -44,7 +44,7 @@ from rave_mm.engine.command_line import (
     mistakes_told,
 )
 from rave_mm.engine.dry_run import dry_run
-from rave_mm.engine.sound_checkpoints import SoundWeightsHook, write_whole_checkpoints
+from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook, write_whole_checkpoints
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
@@ -111,7 +111,7 @@ def train(runner: Runner, beginning: Sequence[str]) -> None:
     for line in beginning:
         print_log(line, "current")
     runner.register_hook(StopHook())
-    runner.register_hook(SoundWeightsHook())
+    runner.register_hook(SoundCheckpointsHook())
     write_whole_checkpoints()
     try:
         runner.train()

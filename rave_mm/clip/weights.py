@@ -5,6 +5,7 @@ import pickle
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from difflib import get_close_matches
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,15 @@ def find_weights(model: str, pretrained: str) -> Path:
         pretrained: a file, or open_clip's name of the weights ("openai", "laion2b_s34b_b79k", ...).
 
     Raises:
-        MissingWeightsError: which file is missing, where it comes from, and where to put it.
+        MissingWeightsError: which file is missing, where it comes from, and where to put it; or
+            open_clip knows no such model.
     """
     if Path(pretrained).expanduser().is_file():
         return Path(pretrained).expanduser()
     source = open_clip.get_pretrained_cfg(model, pretrained)
     if not source:
-        known = (
-            ", ".join(open_clip.list_pretrained_tags_by_model(model))
-            or "none: the model's name is unknown too"
-        )
+        _check_known(model)
+        known = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
         raise MissingWeightsError(
             f"no CLIP weights {pretrained!r} for {model}: it is no file, and open_clip knows these "
             f"names of weights for that model: {known}. Give the path of a file or one of the "
@@ -86,6 +86,15 @@ def find_weights(model: str, pretrained: str) -> Path:
             f"{', '.join(_SUFFIXES[1:])}), or name the file in the config: "
             f"clip=dict(model='{model}', pretrained='/path/to/file')."
         ) from error
+
+
+def _check_known(model: str) -> None:
+    """Refuse an architecture that open_clip does not know, whatever its weights are called."""
+    architectures = [OPENAI, BUNDLED, *open_clip.list_models()]
+    if model not in architectures:
+        close = get_close_matches(model, architectures)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise MissingWeightsError(f"model: got {model!r}, which open_clip does not know{hint}")
 
 
 def _origin(source: dict[str, Any]) -> str:
@@ -223,7 +232,7 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP | ImageEncoder,
         in a file tell nothing, and are prepared for as open_clip's known weights of that name.
 
     Raises:
-        MissingWeightsError: no weights to be found.
+        MissingWeightsError: no weights to be found, or open_clip knows no such model.
         ValueError: `pretrained` is missing, or given where the model has its own, or a file that
             is broken or whose weights do not fit the model.
     """
@@ -242,6 +251,7 @@ def build_clip(model: str, pretrained: str | None) -> tuple[CLIP | ImageEncoder,
         encoder, preparation = _build_timm(model, pretrained)
         return encoder.float().eval(), preparation
     if pretrained is None:
+        _check_known(model)
         raise ValueError(
             f"pretrained: got None for {model}; give a file or a name that open_clip knows, as "
             "'openai'"

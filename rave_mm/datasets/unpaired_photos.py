@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.logging import print_log
 from tqdm import tqdm
 
-from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
 from rave_mm.photos.folders import check_on_unreadable, list_photos
 from rave_mm.photos.reading import checked_size, read_photo
 
@@ -45,8 +45,8 @@ class UnpairedPhotos(BaseDataset):
 
     Raises:
         FileNotFoundError: A folder is missing.
-        ValueError: A folder has no photograph, photographs cannot be read, or ``on_unreadable``
-            is unknown.
+        PhotoFolderError: A folder has no photograph, or photographs cannot be read.
+        ValueError: ``on_unreadable`` is unknown.
     """
 
     METAINFO = {"dataset_type": "unpaired_photos", "task_name": "backlit_enhancement"}
@@ -90,7 +90,7 @@ class UnpairedPhotos(BaseDataset):
             kept = {key: [p for p in found if p not in unreadable] for key, found in photos.items()}
             if self.on_unreadable == "error" or not all(kept.values()):
                 listing = "\n".join(f"  {path}: {reason}" for path, reason in unreadable.items())
-                raise ValueError(
+                raise PhotoFolderError(
                     f"{count}:\n{listing}\nReplace or remove them, or say on_unreadable='skip' to "
                     "go on without them, which needs a photograph that can be read in each folder."
                 )

@@ -1,5 +1,6 @@
 """Checkpoints that training can go on from: whole files of usable weights."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from rave_mm.runtime.setting_error import SettingError
 from rave_mm.runtime.whole_files import replacing
 
 LARGEST = 1e6
@@ -33,17 +35,39 @@ def write_whole_checkpoints() -> None:
     register_backend("local", WholeFilesBackend, force=True, prefixes="")
 
 
-class SoundWeightsHook(Hook):
-    """Looks at the weights before they are saved, so that the newest checkpoint can be used.
+class SoundCheckpointsHook(Hook):
+    """Sees to it that checkpoints can be used, before they are written.
 
     A loss can be finite after the step that ruined the weights: only the next one is not.
 
     Raises:
+        SettingError: When training starts: `save_best` names a figure that validation does not
+            give.
         FloatingPointError: Before a checkpoint is written: a weight is not finite, or a parameter
             beyond :data:`LARGEST`.
     """
 
     priority = "LOWEST"  # other hooks put into the checkpoint what they have
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse a `save_best` that would only fail after the first validation."""
+        if runner.val_loop is None:
+            return
+        loop = runner.val_loop  # MMagic's has several evaluators, MMEngine's one
+        evaluators = getattr(loop, "evaluators", None) or [loop.evaluator]
+        metrics = [metric for evaluator in evaluators for metric in evaluator.metrics]
+        if not all(hasattr(metric, "metric") for metric in metrics):
+            return  # one that does not say what its figures are called
+        given = [f"{m.prefix}/{m.metric}" if m.prefix else str(m.metric) for m in metrics]
+        for hook in runner.hooks:
+            for name in getattr(hook, "key_indicators", None) or ():
+                if name not in ("auto", *given):
+                    close = get_close_matches(name, given, n=1)
+                    hint = f"; did you mean {close[0]}?" if close else ""
+                    raise SettingError(
+                        f"default_hooks.checkpoint.save_best: got {name!r}, but validation gives "
+                        f"{', '.join(given)}{hint}"
+                    )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Refuse what training could not go on from."""

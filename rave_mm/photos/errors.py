@@ -22,6 +22,10 @@ class UnreadablePhotoError(RuntimeError):
         return f"cannot read photograph {self.path}: {self.reason}"
 
 
+class PhotoFolderError(ValueError):
+    """A folder without photographs, with unreadable ones, or two that do not pair."""
+
+
 def reason(error: pyvips.Error) -> str:
     """What libvips says is wrong, in a line."""
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]

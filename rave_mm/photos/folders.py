@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
 from rave_mm.photos.formats import photo_extensions
 from rave_mm.photos.reading import checked_size
 
@@ -40,7 +40,7 @@ def list_photos(folder: Path | str) -> list[Path]:
     Raises:
         FileNotFoundError: There is no such folder.
         NotADirectoryError: It is a file.
-        ValueError: It holds no photograph.
+        PhotoFolderError: It holds no photograph.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -53,7 +53,7 @@ def list_photos(folder: Path | str) -> list[Path]:
     extensions = photo_extensions()
     photos = [e for e in entries if e.suffix.lower() in extensions and e.is_file()]
     if not photos:
-        raise ValueError(
+        raise PhotoFolderError(
             f"no photograph in {folder}: found {_describe(entries)}; "
             f"expected files that end in {', '.join(extensions)}"
         )
@@ -86,7 +86,7 @@ def pair_by_stem(backlit: Path | str, well_lit: Path | str) -> PairListing:
 
     Raises:
         FileNotFoundError: A folder is missing.
-        ValueError: A folder has no photograph, a photograph has no partner, two files of a
+        PhotoFolderError: A folder has no photograph, a photograph has no partner, two files of a
             folder share a stem, or the sizes of a pair differ. The message names the files.
     """
     found = [list_photos(backlit), list_photos(well_lit)]
@@ -118,7 +118,7 @@ def pair_by_stem(backlit: Path | str, well_lit: Path | str) -> PairListing:
         pairs = [(first[stem][0], second[stem][0]) for stem in sorted(first)]
         problems = _size_problems(pairs)
     if any(problems):
-        raise ValueError(
+        raise PhotoFolderError(
             f"{backlit} and {well_lit} do not pair:\n"
             + "\n".join(problem for problem in problems if problem)
             + "\nExpected one photograph of each stem in each folder, of the same size as its "

@@ -41,9 +41,11 @@ def test_unknown_weights_name_the_known_ones() -> None:
         find_weights("ViT-B-32", "opnai")
 
 
-def test_unknown_model_is_told() -> None:
-    with pytest.raises(MissingWeightsError, match="the model's name is unknown too"):
-        find_weights("ViT-X-1", "openai")
+def test_an_unknown_model_is_told_and_not_blamed_on_its_weights() -> None:
+    with pytest.raises(MissingWeightsError, match="got 'ViT-B32', .* know; did you mean ViT-B-32"):
+        find_weights("ViT-B32", "openai")
+    with pytest.raises(MissingWeightsError, match="model: got 'ViT-B32'"):
+        build_clip("ViT-B32", None)
 
 
 @pytest.mark.parametrize(

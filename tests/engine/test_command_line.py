@@ -8,15 +8,15 @@ import torch
 from mmengine.config import Config
 
 from rave_mm import config_path
+from rave_mm.engine.arguments import add_run_arguments
 from rave_mm.engine.command_line import (
-    SettingError,
-    add_run_arguments,
     build_runner,
     load_config,
     mistakes_told,
 )
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
 from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.runtime.setting_error import SettingError
 
 
 @pytest.fixture

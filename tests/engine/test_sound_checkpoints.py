@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from rave_mm.engine.sound_checkpoints import SoundWeightsHook, WholeFilesBackend
+from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook, WholeFilesBackend
 
 
 class TestWholeFilesBackend:
@@ -37,10 +37,10 @@ class TestWholeFilesBackend:
 
 def save(model: nn.Module) -> None:
     checkpoint = {"state_dict": model.state_dict()}
-    SoundWeightsHook().before_save_checkpoint(SimpleNamespace(model=model, iter=7), checkpoint)
+    SoundCheckpointsHook().before_save_checkpoint(SimpleNamespace(model=model, iter=7), checkpoint)
 
 
-class TestSoundWeightsHook:
+class TestSoundCheckpointsHook:
     @pytest.mark.parametrize(
         "value, told",
         [
@@ -69,7 +69,7 @@ class TestSoundWeightsHook:
         model = nn.Linear(1, 1)
         model.bias.data.fill_(1e8)
         with pytest.raises(FloatingPointError, match="bias has reached"):
-            SoundWeightsHook().before_save_checkpoint(
+            SoundCheckpointsHook().before_save_checkpoint(
                 SimpleNamespace(model=SimpleNamespace(module=model), iter=1),
                 {"state_dict": model.state_dict()},
             )

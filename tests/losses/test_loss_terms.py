@@ -9,6 +9,7 @@ from rave_mm.clip.weights import MissingWeightsError
 from rave_mm.enhancers.backlit_enhancer import BacklitEnhancer
 from rave_mm.losses.loss_sum import LossSum
 from rave_mm.losses.loss_terms import LossTerms
+from rave_mm.runtime.setting_error import SettingError
 
 VIT = {"model": "ViT-B-32-quickgelu", "pretrained": "openai"}
 TERMS: dict[str, dict[str, Any]] = {
@@ -55,3 +56,9 @@ def test_terms_that_miss_nothing_start() -> None:
     terms.init_weights()
     photo = torch.rand(1, 3, 32, 32)
     assert float(terms["keep"](photo, photo)) == 0
+
+
+@pytest.mark.parametrize("weight", (-3, "3", float("nan"), float("inf"), None))
+def test_a_weight_that_is_none_is_refused_with_its_name(weight: object) -> None:
+    with pytest.raises(SettingError, match=r"^losses\.fidelity\.loss_weight: got .*, 0 or more$"):
+        LossTerms({"fidelity": {"type": "L1Loss", "loss_weight": weight}})

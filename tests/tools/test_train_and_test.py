@@ -133,6 +133,23 @@ def test_a_step_that_ruins_the_weights_is_not_saved(
     assert not list((work / "run").glob("*.pth"))
 
 
+def test_a_misspelt_metric_is_told_before_training(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = [*options(2), "default_hooks.checkpoint.save_best=PSNRR"]
+    told = r"save_best: got 'PSNRR', but validation gives PSNR, SSIM, input/PSNR.*mean PSNR\?"
+    with pytest.raises(SystemExit, match=told):
+        run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", *wrong)
+    assert not any("loss" in line for line in logs(work / "run"))
+
+
+def test_an_empty_folder_is_told_in_a_line(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (work / "empty").mkdir()
+    empty = [*options(2), f"train_dataloader.dataset.backlit={work / 'empty'}"]
+    with pytest.raises(SystemExit, match=r"^tools/train\.py: no photograph in .*empty: found noth"):
+        run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", *empty)
+
+
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
 def test_a_training_that_is_asked_to_stop_saves_first(
     work: Path, monkeypatch: pytest.MonkeyPatch, asked: signal.Signals
