@@ -69,8 +69,8 @@ from rave_mm.engine.command_line import (
     build_runner,
     leave,
     load_config,
-    mistakes_told,
 )
+from rave_mm.engine.mistakes import Mistakes
 
 USUAL_PROTOCOL = "standard"
 
@@ -92,7 +92,8 @@ def short_figures(figures: dict[str, tuple[float, float]]) -> dict[str, float]:
 
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
-    with mistakes_told("tools/test.py"):
+    mistakes = Mistakes("tools/test.py", arguments.traceback)
+    with mistakes.told():
         config = load_config(arguments)
     # These import MMagic, which takes a while.
     from rave_mm.evaluation.outcome_files import to_json
@@ -112,9 +113,11 @@ def main(given: argparse.Namespace | None = None) -> None:
     for part in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         config[part] = None
     record = RecordTest(name, metrics, arguments.config, arguments.checkpoint)
-    with mistakes_told("tools/test.py"):
+    with mistakes.of_the_config_told():
         runner = build_runner(config)
         runner.register_hook(record)
+        _ = runner.test_loop  # MMEngine would build it as late as it starts to test
+    with mistakes.told():
         runner.test()
     if is_main_process():
         assert record.outcome is not None

@@ -41,9 +41,9 @@ from rave_mm.engine.command_line import (
     build_runner,
     leave,
     load_config,
-    mistakes_told,
 )
 from rave_mm.engine.dry_run import dry_run
+from rave_mm.engine.mistakes import Mistakes
 from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook, write_whole_checkpoints
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
@@ -130,7 +130,8 @@ def main(given: argparse.Namespace | None = None) -> None:
         sys.exit(
             "tools/train.py: --amp needs a GPU; on a CPU, float32 is faster than mixed precision"
         )
-    with mistakes_told("tools/train.py"):
+    mistakes = Mistakes("tools/train.py", arguments.traceback)
+    with mistakes.told():
         config = load_config(arguments)
         if arguments.amp:
             use_mixed_precision(config)
@@ -145,7 +146,11 @@ def main(given: argparse.Namespace | None = None) -> None:
                 beginning = go_on_from_work_dir(config)
             else:
                 check_nothing_is_overwritten(work_dir)
-            train(build_runner(config), beginning)
+            with mistakes.of_the_config_told():
+                runner = build_runner(config)
+                # MMEngine would build these as late as it starts to train.
+                _ = runner.train_loop, runner.val_loop
+            train(runner, beginning)
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"
         f"  tensorboard --logdir {config.work_dir}",

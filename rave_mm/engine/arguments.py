@@ -26,6 +26,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="how several processes start",
     )
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where in the code a mistake was met"
+    )
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
 
 

@@ -4,8 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
@@ -20,40 +19,16 @@ import rave_mm.registry  # noqa: F401 - configs may name this package's bases as
 from rave_mm import config_path
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
-from rave_mm.networks.published_checkpoints import UnknownCheckpointError
-from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
 from rave_mm.runtime.memory import ask_for_huge_pages
 from rave_mm.runtime.setting_error import SettingError
 
 _LIGHT_MAP_NETWORKS = ("LightMapUNet", "SmallViewLightMapNet")
-
-_MISTAKES = (
-    OSError,
-    UnreadablePhotoError,
-    PhotoFolderError,
-    UnknownCheckpointError,
-    SettingError,
-)
 
 NOT_COMPUTED = 3
 """The exit status of tools/test.py where a metric that was asked for could not be computed.
 
 Its other figures hold.
 """
-
-
-@contextmanager
-def mistakes_told(tool: str) -> Iterator[None]:
-    """End a tool with one line, not a traceback, where a file that the user named is to blame.
-
-    It is not there, or no photo, or no checkpoint of that network; or a folder is not what training
-    needs; or a setting is wrong.
-    Other errors are left alone: a config with a mistake is found faster with a traceback.
-    """
-    try:
-        yield
-    except _MISTAKES as error:
-        sys.exit(f"{tool}: {error}")
 
 
 def load_config(arguments: argparse.Namespace) -> Config:

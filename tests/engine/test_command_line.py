@@ -12,10 +12,9 @@ from rave_mm.engine.arguments import add_run_arguments
 from rave_mm.engine.command_line import (
     build_runner,
     load_config,
-    mistakes_told,
 )
+from rave_mm.engine.mistakes import Mistakes
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
-from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.runtime.setting_error import SettingError
 
 
@@ -52,26 +51,6 @@ def test_a_missing_one_is_told(config: Config) -> None:
         build_runner(config)
 
 
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        FileNotFoundError("night.png is missing"),
-        UnreadablePhotoError("night.png", "is cut"),
-        UnknownCheckpointError("night.png is no checkpoint"),
-    ],
-    ids=lambda mistake: type(mistake).__name__,
-)
-def test_what_a_user_named_wrongly_ends_a_tool_in_a_line(mistake: Exception) -> None:
-    ended = pytest.raises(SystemExit, match=r"^tools/train\.py: .*night\.png")
-    with ended, mistakes_told("tools/train.py"):
-        raise mistake
-
-
-def test_other_errors_keep_their_traceback() -> None:
-    with pytest.raises(KeyError), mistakes_told("tools/train.py"):
-        raise KeyError("type")
-
-
 def parsed(*arguments: str) -> Config:
     parser = argparse.ArgumentParser()
     add_run_arguments(parser)
@@ -87,7 +66,7 @@ def test_a_setting_that_nobody_reads_is_refused() -> None:
     with pytest.raises(SettingError, match=r"the config has no modell; did you mean model\?"):
         parsed("--cfg-options", "modell.generator.side=96")
     ended = pytest.raises(SystemExit, match=r"tools/train\.py: --cfg-options xyzzy: the config has")
-    with ended, mistakes_told("tools/train.py"):
+    with ended, Mistakes("tools/train.py").told():
         parsed("--cfg-options", "xyzzy=1")
 
 

@@ -1,0 +1,53 @@
+"""How a tool ends where its user gave something wrong."""
+
+import pytest
+
+from rave_mm.engine.mistakes import Mistakes
+from rave_mm.networks.published_checkpoints import UnknownCheckpointError
+from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
+from rave_mm.runtime.setting_error import SettingError
+
+TOLD = Mistakes("tools/train.py")
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        FileNotFoundError("night.png is missing"),
+        UnreadablePhotoError("night.png", "is cut"),
+        UnknownCheckpointError("night.png is no checkpoint"),
+        PhotoFolderError("no photo beside night.png"),
+        SettingError("night.png is no setting"),
+    ],
+    ids=lambda mistake: type(mistake).__name__,
+)
+def test_what_a_user_gave_wrongly_ends_a_tool_in_a_line(
+    mistake: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for told in (TOLD.told, TOLD.of_the_config_told):
+        with pytest.raises(SystemExit) as ended, told():
+            raise mistake
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert said.startswith("tools/train.py: ") and "night.png" in said
+        assert said.count("\n") == 1
+
+
+def test_other_errors_keep_their_traceback_once_all_is_built() -> None:
+    with pytest.raises(KeyError), TOLD.told():
+        raise KeyError("type")
+
+
+def test_while_the_config_is_built_any_error_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, TOLD.of_the_config_told():
+        raise TypeError("Net.__init__() got an unexpected keyword argument 'sied'")
+    assert ended.value.code == 2
+    assert "cannot be built (--traceback shows where): TypeError: Net" in capsys.readouterr().err
+
+
+def test_traceback_shows_where() -> None:
+    shown = Mistakes("tools/train.py", traceback=True)
+    with pytest.raises(FileNotFoundError), shown.told():
+        raise FileNotFoundError("night.png")
+    with pytest.raises(TypeError), shown.of_the_config_told():
+        raise TypeError("sied")
