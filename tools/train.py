@@ -37,6 +37,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from rave_mm.engine.changed_settings import changed_settings
 from rave_mm.engine.command_line import (
     build_runner,
     leave,
@@ -50,6 +51,7 @@ from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
     newest_complete_checkpoint,
 )
+from rave_mm.networks.checkpoint_file import read_checkpoint
 from rave_mm.runtime.folder_in_use import only_run_in
 
 
@@ -78,7 +80,8 @@ def go_on_from_work_dir(config: Config) -> list[str]:
     MMEngine alone would go back to `load_from` where the config has one.
 
     Returns:
-        Lines for the log: what training starts from, and why not from what.
+        Lines for the log: what training starts from, why not from what, and which settings are no
+        longer those of the checkpoint.
 
     Raises:
         UnknownCheckpointError: There are checkpoints, but none is complete.
@@ -90,7 +93,10 @@ def go_on_from_work_dir(config: Config) -> list[str]:
         return [*lines, f"--resume: {none}"]
     config.load_from = str(checkpoint)
     config.resume = True
-    return [*lines, f"--resume: training goes on from {checkpoint}"]
+    lines.append(f"--resume: training goes on from {checkpoint}")
+    before = read_checkpoint(checkpoint)["meta"].get("cfg", "")
+    changed = changed_settings(before, config) if before else []
+    return [*lines, *(f"--resume: changed since it was written: {each}" for each in changed)]
 
 
 def alone_in(work_dir: Path) -> AbstractContextManager[None]:

@@ -111,6 +111,8 @@ def test_a_killed_training_goes_on_and_is_not_written_over(
     text = sorted(directory.glob("*/*.log"))[-1].read_text()
     assert f"{directory / 'iter_3.pth'} is passed over: UnknownCheckpointError" in text
     assert f"--resume: training goes on from {directory / 'iter_2.pth'}" in text
+    assert "changed since it was written: train_cfg.phases.0.iterations: 2 before, 4 now" in text
+    assert text.count("changed since") == 1
 
 
 def test_a_second_training_in_the_same_directory_is_refused(
