@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ class ResidualGuidanceLoss(CLIPLoss):
         device = self.target.device
         self.vector = residual.vector.to(device)
         self.target = torch.tensor(residual.target, device=device)
-        text = json.dumps(asdict(residual.provenance)).encode()
+        # Without the time, so that equal trainings write equal checkpoints.
+        text = json.dumps(asdict(replace(residual.provenance, date=""))).encode()
         self.provenance = torch.frombuffer(bytearray(text), dtype=torch.uint8).to(device)
 
     @property

@@ -1,7 +1,7 @@
 import copy
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,16 @@ def test_checkpoint_carries_the_residual(guidance: ResidualGuidanceLoss) -> None
     assert fresh.residual.provenance == guidance.residual.provenance
     images = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(fresh(images), guidance(images))
+
+
+def test_the_time_when_a_vector_was_computed_is_not_in_a_checkpoint() -> None:
+    loss = ResidualGuidanceLoss()
+    stored = []
+    for date in ("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"):
+        origin = replace(provenance(loss.clip.fingerprint), date=date)
+        loss.set_residual(ResidualVector(torch.ones(256) / 16, 0.1, origin))
+        stored.append(loss.provenance)
+    assert torch.equal(*stored)
 
 
 def test_configs_residual_stays_when_a_checkpoint_has_another(
