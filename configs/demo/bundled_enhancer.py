@@ -18,6 +18,7 @@ model = dict(
 )
 train_dataloader = dict(
     batch_size=16,
+    num_workers=2,
     dataset=dict(
         _delete_=True,
         type="BasicImageDataset",

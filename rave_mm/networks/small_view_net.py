@@ -134,9 +134,7 @@ class SmallViewLightMapNet(BaseModule):
         return F.interpolate(x, size, mode="bilinear", antialias=True)
 
     def lines(self, view: Tensor) -> Tensor:
-        """Predict the lines; in evaluation their mean with those of the view's mirror image.
-
-        So a photograph and its mirror image are enhanced alike, and somewhat better.
+        """Predict the lines.
 
         Args:
             view: RGB in [0, 1], (N, 3, H, W), any size from 1x1; meant to be of about `side`
@@ -146,12 +144,6 @@ class SmallViewLightMapNet(BaseModule):
             Slopes ``a`` and offsets ``b``, (N, 2, h, w), with h and w a quarter of H and W,
             rounded up. Point (i, j) stands at the middle of its share of the photograph.
         """
-        if self.training:
-            return self._seen_once(view)
-        lines, mirrored = self._seen_once(torch.cat([view, view.flip(3)])).chunk(2)
-        return (lines + mirrored.flip(3)) / 2
-
-    def _seen_once(self, view: Tensor) -> Tensor:
         if view.device.type == "cpu":
             view = view.contiguous(memory_format=torch.channels_last)
         features, skipped = self.stem((view - _MEAN) / _SPREAD), []

@@ -99,18 +99,6 @@ def test_the_view() -> None:
     torch.testing.assert_close(network.view(flat), torch.full((1, 3, 30, 20), 0.4))
 
 
-@pytest.mark.parametrize("size", [(32, 24), (20, 31), (7, 5)])
-def test_a_photo_and_its_mirror_image_are_enhanced_alike(size: tuple[int, int]) -> None:
-    network, photo = small_net().eval(), torch.rand(2, 3, *size)
-    with torch.no_grad():
-        light_map, mirrored = network(photo), network(photo.flip(3))
-        torch.testing.assert_close(mirrored.flip(3), light_map)
-        seen_once = small_net().train()(photo)
-        lines = [small_net().train().lines(view) for view in (photo, photo.flip(3))]
-    assert (seen_once - light_map).abs().max() > 1e-3
-    torch.testing.assert_close(network.lines(photo), (lines[0] + lines[1].flip(3)) / 2)
-
-
 def test_sees_no_more_than_the_view() -> None:
     """A smooth photograph gets the same lines at any size."""
     network = small_net()
