@@ -91,7 +91,8 @@ def build_runner(config: Config) -> Runner:
     """Build MMEngine's Runner; several processes of torchrun do without a GPU, too.
 
     Raises:
-        ValueError: processes of another launcher without a GPU, or a schedule that cannot be read.
+        SettingError: processes of another launcher without a GPU.
+        ValueError: a schedule that cannot be read.
         FileNotFoundError: there is no file `load_from`.
         UnknownCheckpointError: it is no checkpoint, or of another network than a `LightMapUNet`
             that the model has.
@@ -172,7 +173,7 @@ def _connect_without_gpu(config: Config) -> None:
     It leaves processes alone that are connected, and a model wrapper that names its devices.
     """
     if config.launcher != "pytorch":
-        raise ValueError(
+        raise SettingError(
             f"--launcher: got {config.launcher} without a GPU, expected pytorch (torchrun)"
         )
     torch.distributed.init_process_group("gloo")

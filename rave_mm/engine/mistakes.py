@@ -56,10 +56,8 @@ class Mistakes:
         except _MISTAKES as error:
             self._tell(str(error), error)
         except Exception as error:  # whatever a component says of its settings
-            where = "(--traceback shows where)"
-            self._tell(
-                f"the config cannot be built: {type(error).__name__}: {error} {where}", error
-            )
+            told = f"{type(error).__name__}: {error}"
+            self._tell(f"the config cannot be built (--traceback shows where): {told}", error)
 
     def _tell(self, text: str, error: Exception) -> NoReturn:
         if self.traceback:

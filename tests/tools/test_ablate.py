@@ -199,16 +199,16 @@ def test_figures_hold_where_another_could_not_be_computed(
     monkeypatch.setattr(ablate.subprocess, "run", tools.run)
     arguments = [CONFIG, "--vary", "model.losses.guidance.loss_weight=1,2"]
     with pytest.raises(SystemExit, match="1"):
-        ablate.main(arguments)
+        ablate.main(ablate.parse_arguments(arguments))
     assert "a metric could not be computed, see" in capsys.readouterr().out
     rows = table("work_dirs/ablations/demo-rave_demo-loss_weight/runs.csv")
     assert [row["PSNR"] for row in rows] == ["1.0", "1.0"]
     tools.status = 0
     for folder in Path("work_dirs/ablations/runs").glob("*/train"):
         shutil.rmtree(folder)  # the stand-in makes it anew
-    ablate.main(arguments)
+    ablate.main(ablate.parse_arguments(arguments))
     assert len(tools.asked) == 8
-    ablate.main(arguments)
+    ablate.main(ablate.parse_arguments(arguments))
     assert len(tools.asked) == 8, "all is finished"
 
 

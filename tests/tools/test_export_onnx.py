@@ -39,7 +39,7 @@ def test_export(
     monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
     tool.main()
     assert [path.name for path in out.parent.iterdir()] == ["rave.onnx"]
-    assert f"{out}: 1.4 MB; differs from PyTorch by " in capsys.readouterr().out
+    assert f"{out}: 1.5 MB; differs from PyTorch by " in capsys.readouterr().out
 
 
 def test_what_is_told(

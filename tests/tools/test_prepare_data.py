@@ -18,10 +18,10 @@ def test_making_and_checking(tool, tmp_path, monkeypatch, capsys):
     list_three_photographs(tmp_path, monkeypatch)
     out = tmp_path / "data" / "demo"
     make = ["demo", "--out", str(out), "--size", "32", "--variants", "2"]
-    assert tool.main(make) == 0
+    assert tool.main(tool.parse_arguments(make)) == 0
     assert "train/backlit: 4 photographs" in capsys.readouterr().out
     before = contents(out)
-    assert tool.main(make) == 0
+    assert tool.main(tool.parse_arguments(make)) == 0
     assert "is complete (--force makes it anew)" in capsys.readouterr().out
     assert tool.main(tool.parse_arguments([*make, "--force"])) == 0
     assert "train/backlit: 4 photographs" in capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_making_and_checking(tool, tmp_path, monkeypatch, capsys):
 def test_the_photographs_behind_the_bundled_clip(tool, tmp_path, monkeypatch, capsys):
     listed = list_three_photographs(tmp_path, monkeypatch)
     make = ["lighting-clip", "--out", str(tmp_path / "clip")]
-    assert tool.main(make) == 0
+    assert tool.main(tool.parse_arguments(make)) == 0
     assert "test: 1 photographs" in capsys.readouterr().out
     listed.add_debian_photograph()
     monkeypatch.setattr(sources.shutil, "which", lambda name: name)
@@ -57,7 +57,7 @@ def test_what_is_wrong_is_told_in_the_exit_status(tool, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     Path("mine").mkdir()
     Path("mine/holiday.jpg").touch()
-    assert tool.main(command) == 1
+    assert tool.main(tool.parse_arguments(command)) == 1
     assert capsys.readouterr().err.startswith("error: ")
     assert Path("mine/holiday.jpg").exists()
 

@@ -82,5 +82,5 @@ def test_without_a_gpu_several_processes_need_torchrun(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="--launcher: got slurm without a GPU, expected pytorch"):
+    with pytest.raises(SystemExit, match="--launcher: got slurm without a GPU, expected pytorch"):
         run(monkeypatch, "train", CONFIG, "--launcher", "slurm")

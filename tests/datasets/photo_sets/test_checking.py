@@ -7,6 +7,7 @@ import pytest
 
 from rave_mm.datasets.photo_sets import PreparationError
 from rave_mm.datasets.photo_sets.checking import check_folders
+from rave_mm.photos.errors import PhotoFolderError
 from rave_mm.photos.writing import write_photo
 
 
@@ -30,8 +31,11 @@ def test_check_counts_what_training_would_use(folders):
 
 def test_check_names_what_training_would_stop_at(folders):
     whole = (folders[1] / "2.png").read_bytes()
-    (folders[1] / "2.png").write_bytes(whole[:-60])
+    (folders[1] / "2.png").write_bytes(whole[:100] + bytes(4) + whole[104:])  # within the pixels
     with pytest.raises(PreparationError, match=r"1 photographs cannot be read:\n  .*2\.png: "):
+        check_folders(*folders)
+    (folders[1] / "2.png").write_bytes(whole[:-60])
+    with pytest.raises(PhotoFolderError, match=r"1 cannot be read:\n  .*2\.png: .*cut short"):
         check_folders(*folders)
     (folders[1] / "1.png").unlink()
     with pytest.raises(ValueError, match="1 have no partner"):
