@@ -1,9 +1,4 @@
-"""`tools/benchmark.py enhancing`: time and memory of enhancing, at several sizes.
-
-Each size in three ways: as the published script does it (the whole photo at once), in exact tiles,
-and from a small view: of 384 pixels, or for a network that sees small as it does (which has no
-tiles). Each measurement has a process of its own. See docs/enhance.md.
-"""
+"""`tools/benchmark.py enhancing`: time and memory of enhancing, at several sizes."""
 
 import argparse
 import sys

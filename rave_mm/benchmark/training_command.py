@@ -1,9 +1,4 @@
-"""`tools/benchmark.py training`: time and memory of RAVE's training step, ours and the published.
-
-The published way is written anew from what it computes, and gives the same loss. The ways take
-turns in one process, on random photographs and CLIPs of the paper's sizes with random weights,
-which cost as much as OpenAI's. See docs/performance.md.
-"""
+"""`tools/benchmark.py training`: time and memory of RAVE's step, ours and the published."""
 
 import argparse
 import sys

@@ -53,11 +53,11 @@ class Mistakes:
         """Tell of whatever is raised, while things are built as the config says."""
         try:
             yield
-        except _MISTAKES as error:
-            self._tell(str(error), error)
         except Exception as error:  # whatever a component says of its settings
-            told = f"{type(error).__name__}: {error}"
-            self._tell(f"the config cannot be built (--traceback shows where): {told}", error)
+            built = (
+                f"the config cannot be built (--traceback shows where): {type(error).__name__}: "
+            )
+            self._tell(("" if isinstance(error, _MISTAKES) else built) + str(error), error)
 
     def _tell(self, text: str, error: Exception) -> NoReturn:
         if self.traceback:
