@@ -1,16 +1,29 @@
-"""A training that is killed goes on as if nothing had happened; see also kills.py."""
+"""What is killed goes on as if nothing had happened; `python -m tests.tools.kills` tries longer."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tools.kills import METHODS, trial, uninterrupted
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-def test_killed_while_it_saves_and_at_any_moment(work: Path) -> None:
-    config = METHODS["RAVE"]
-    wanted = uninterrupted(config, work / "uninterrupted")
-    kills, wrong = trial(config, work / "killed", wanted, seed=0, most=2)
-    assert not wrong
-    assert kills
+def test_killed_while_it_writes_and_at_any_moment(work: Path) -> None:
+    # In a process of its own, since it forks.
+    command = [sys.executable, "-m", "tests.tools.kills", "--trials", "1", "--most-kills", "2"]
+    done = subprocess.run(
+        [*command, "--kinds", "RAVE", "enhancing"],
+        cwd=work,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = re.findall(r"^(\S+): (\d) kills in 1 trials; nothing was lost in (\d)", done.stdout, re.M)
+    assert [(kind, lost) for kind, _, lost in told] == [("RAVE", "1"), ("enhancing", "1")], done
+    assert any(int(kills) for _, kills, _ in told)
+    assert done.returncode == 0
