@@ -70,7 +70,7 @@ from rave_mm.engine.command_line import (
     leave,
     load_config,
 )
-from rave_mm.engine.mistakes import Mistakes
+from rave_mm.engine.mistakes import Mistakes, StartedHook
 
 USUAL_PROTOCOL = "standard"
 
@@ -113,11 +113,10 @@ def main(given: argparse.Namespace | None = None) -> None:
     for part in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         config[part] = None
     record = RecordTest(name, metrics, arguments.config, arguments.checkpoint)
-    with mistakes.of_the_config_told():
+    with mistakes.told(), mistakes.of_the_config_told(config):
         runner = build_runner(config)
         runner.register_hook(record)
-        _ = runner.test_loop  # MMEngine would build it as late as it starts to test
-    with mistakes.told():
+        runner.register_hook(StartedHook(mistakes))
         runner.test()
     if is_main_process():
         assert record.outcome is not None

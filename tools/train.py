@@ -19,6 +19,11 @@ def parse_arguments() -> argparse.Namespace:
         help="go on from the newest complete checkpoint in the work directory; start where there "
         "is none",
     )
+    parser.add_argument(
+        "--resume-anyway",
+        action="store_true",
+        help="as --resume, also where phases that are over, the photos or the seed have changed",
+    )
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
     parser.add_argument(
         "--dry-run",
@@ -37,14 +42,15 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from rave_mm.engine.changed_settings import changed_settings
+from rave_mm.engine.changed_settings import changed_settings, settings_of_the_place
 from rave_mm.engine.command_line import (
     build_runner,
     leave,
     load_config,
 )
 from rave_mm.engine.dry_run import dry_run
-from rave_mm.engine.mistakes import Mistakes
+from rave_mm.engine.exact_resume import KEY as LOOP_STATE
+from rave_mm.engine.mistakes import Mistakes, StartedHook
 from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook, write_whole_checkpoints
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
@@ -53,6 +59,9 @@ from rave_mm.engine.work_dir import (
 )
 from rave_mm.networks.checkpoint_file import read_checkpoint
 from rave_mm.runtime.folder_in_use import only_run_in
+from rave_mm.runtime.setting_error import SettingError
+
+SHOWN = 20
 
 
 def use_mixed_precision(config: Config) -> None:
@@ -74,10 +83,14 @@ def use_mixed_precision(config: Config) -> None:
             wrapper.update(type="AmpOptimWrapper", dtype="bfloat16", loss_scale={"enabled": False})
 
 
-def go_on_from_work_dir(config: Config) -> list[str]:
+def go_on_from_work_dir(config: Config, anyway: bool) -> list[str]:
     """Let training go on from the newest complete checkpoint in the work directory, if any.
 
     MMEngine alone would go back to `load_from` where the config has one.
+
+    Args:
+        config: It is changed.
+        anyway: Go on also where the checkpoint's place means nothing any more.
 
     Returns:
         Lines for the log: what training starts from, why not from what, and which settings are no
@@ -85,6 +98,7 @@ def go_on_from_work_dir(config: Config) -> list[str]:
 
     Raises:
         UnknownCheckpointError: There are checkpoints, but none is complete.
+        SettingError: Settings have changed by which the checkpoint's place was counted.
     """
     checkpoint, passed_over = newest_complete_checkpoint(Path(config.work_dir))
     lines = [f"--resume: {line}" for line in passed_over]
@@ -94,9 +108,22 @@ def go_on_from_work_dir(config: Config) -> list[str]:
     config.load_from = str(checkpoint)
     config.resume = True
     lines.append(f"--resume: training goes on from {checkpoint}")
-    before = read_checkpoint(checkpoint)["meta"].get("cfg", "")
-    changed = changed_settings(before, config) if before else []
-    return [*lines, *(f"--resume: changed since it was written: {each}" for each in changed)]
+    stored = read_checkpoint(checkpoint)
+    before = stored["meta"].get("cfg", "")
+    changed = changed_settings(before, config) if before else {}
+    phase = stored.get(LOOP_STATE, {}).get("position", {}).get("phase", "")
+    moving = settings_of_the_place(changed, before, phase)
+    if moving and not anyway:
+        raise SettingError(
+            f"--resume: in {checkpoint}, the place in the schedule, in the order of the photos and "
+            "of random numbers is that of other settings:\n"
+            + "".join(f"  {name}: {changed[name]}\n" for name in moving[:SHOWN])
+            + "Put them back, or go on all the same with --resume-anyway"
+        )
+    lines += [f"--resume: changed since then: {k}: {v}" for k, v in [*changed.items()][:SHOWN]]
+    if len(changed) > SHOWN:
+        lines.append(f"--resume: and {len(changed) - SHOWN} more")
+    return lines
 
 
 def alone_in(work_dir: Path) -> AbstractContextManager[None]:
@@ -148,15 +175,14 @@ def main(given: argparse.Namespace | None = None) -> None:
         work_dir = Path(config.work_dir)
         with alone_in(work_dir):
             beginning = []
-            if arguments.resume:
-                beginning = go_on_from_work_dir(config)
+            if arguments.resume or arguments.resume_anyway:
+                beginning = go_on_from_work_dir(config, arguments.resume_anyway)
             else:
                 check_nothing_is_overwritten(work_dir)
-            with mistakes.of_the_config_told():
+            with mistakes.of_the_config_told(config):
                 runner = build_runner(config)
-                # MMEngine would build these as late as it starts to train.
-                _ = runner.train_loop, runner.val_loop
-            train(runner, beginning)
+                runner.register_hook(StartedHook(mistakes))
+                train(runner, beginning)
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"
         f"  tensorboard --logdir {config.work_dir}",

@@ -1,18 +1,22 @@
 """What is no longer as it was when a checkpoint was written."""
 
 import ast
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
 
 # Where a run is, and how it was started, is no setting of what it computes.
 _NOT_OF_THE_TRAINING = ("work_dir", "load_from", "resume", "launcher")
-_SHOWN = 20
+_PHOTOS = re.compile(r"(train_dataloader|train_cfg\.loaders\.\w+)\.(sampler|dataset\.(?!pipeline))")
+_PHASE = re.compile(
+    r"train_cfg\.phases\.(\d+)\.(?:phases\.\d+\.)?(name|rounds|trains|loader|iterations)$"
+)
 _GONE = object()
 
 
-def changed_settings(before: str, now: Config) -> list[str]:
+def changed_settings(before: str, now: Config) -> dict[str, str]:
     """Compare the config of a checkpoint with today's.
 
     Args:
@@ -20,18 +24,41 @@ def changed_settings(before: str, now: Config) -> list[str]:
         now: The config that training goes on with.
 
     Returns:
-        A line for each setting that differs, with its full name; no more than twenty, and how many
-        there are beside.
+        For each setting that differs, by its full name, what it was and what it is.
     """
     old, new = (dict(_flat(read_settings(text))) for text in (before, now.pretty_text))
-    lines = [
-        f"{name}: {_told(old.get(name, _GONE))} before, {_told(new.get(name, _GONE))} now"
+    return {
+        name: f"{_told(old.get(name, _GONE))} before, {_told(new.get(name, _GONE))} now"
         for name in dict.fromkeys([*old, *new])
         if name.partition(".")[0] not in _NOT_OF_THE_TRAINING
         and old.get(name, _GONE) != new.get(name, _GONE)
-    ]
-    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return [*lines[:_SHOWN], *more]
+    }
+
+
+def settings_of_the_place(changed: Iterable[str], before: str, phase: str) -> list[str]:
+    """Those changed settings after which a checkpoint's place means nothing any more.
+
+    That is its place in the schedule, in the order of the photos, and in that of random numbers.
+
+    Args:
+        changed: Full names of settings.
+        before: The checkpoint's config, as for :func:`changed_settings`.
+        phase: The name of the phase that the checkpoint is in.
+    """
+    parts = read_settings(before).get("train_cfg", {}).get("phases", [])
+    names = [[each["name"] for each in part.get("phases", [part])] for part in parts]
+    here = next((i for i, within in enumerate(names) if phase in within), 0)
+    return [name for name in changed if _is_of_the_place(name, here)]
+
+
+def _is_of_the_place(name: str, here: int) -> bool:
+    if name.startswith("randomness.seed") or _PHOTOS.match(name):
+        return True
+    phase = _PHASE.match(name)
+    # More or fewer iterations of the phase that it is in are for the schedule to judge.
+    return phase is not None and (
+        int(phase[1]) < here or (int(phase[1]) == here and phase[2] != "iterations")
+    )
 
 
 def read_settings(text: str) -> dict[str, Any]:

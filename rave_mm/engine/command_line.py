@@ -4,19 +4,18 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from inspect import signature
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
 from rave_mm import config_path
+from rave_mm.engine.component_settings import check_components
+from rave_mm.engine.overrides import override
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
 from rave_mm.runtime.memory import ask_for_huge_pages
@@ -37,7 +36,7 @@ def load_config(arguments: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: neither a file nor a config of this package; the message lists those. Or
             the config has a base of a package that is not installed.
-        SettingError: a setting of ``--cfg-options`` that nothing would read.
+        SettingError: a setting that nothing would read, or of another type than what reads it has.
     """
     os.environ.setdefault("LOCAL_RANK", str(arguments.local_rank))
     path = Path(arguments.config)
@@ -54,37 +53,13 @@ def load_config(arguments: argparse.Namespace) -> Config:
             "--no-deps --no-build-isolation -e CLONE), or name the base by its path"
         ) from error
     config.launcher = arguments.launcher
-    if options := _read_settings(arguments.cfg_options):
-        _check_names(options, config)
-        config.merge_from_dict(options)
+    override(config, arguments.cfg_options)
+    check_components(config)
     if arguments.work_dir is not None:
         config.work_dir = str(arguments.work_dir)
     elif config.get("work_dir") is None:
         config.work_dir = str(Path("work_dirs") / path.stem)
     return config
-
-
-def _read_settings(texts: Sequence[str]) -> dict[str, Any]:
-    """The values of KEY=VALUE, as MMEngine's DictAction reads them."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("settings", nargs="*", action=DictAction, default={})
-    settings: dict[str, Any] = parser.parse_args(["--", *texts]).settings
-    return settings
-
-
-def _check_names(options: Mapping[str, Any], config: Config) -> None:
-    """Refuse a setting whose first name neither the config nor the Runner has.
-
-    MMEngine would add it to the config, where nobody reads it. What comes after the first name is
-    the business of the component that it reaches, which refuses what it does not know.
-    """
-    known = [*config, *signature(Runner).parameters]
-    for key in options:
-        name = key.partition(".")[0]
-        if name not in known:
-            similar = get_close_matches(name, known, 1)
-            hint = f"; did you mean {similar[0]}?" if similar else ""
-            raise SettingError(f"--cfg-options {key}: the config has no {name}{hint}")
 
 
 def build_runner(config: Config) -> Runner:

@@ -3,8 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from traceback import walk_tb
+from typing import Any, NoReturn
 
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import build_from_cfg
+
+from rave_mm.engine.component_settings import components
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
 from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
 from rave_mm.runtime.setting_error import SettingError
@@ -34,11 +40,16 @@ class Mistakes:
     Args:
         tool: Its name, in front of what is said.
         traceback: Raise instead, for whoever wants to see where (`--traceback`).
+
+    Attributes:
+        starting: Whether what is raised may still be for the config to mend; not any more once a
+            first iteration is done (:class:`StartedHook`).
     """
 
     def __init__(self, tool: str, traceback: bool = False) -> None:
         self.tool = tool
         self.traceback = traceback
+        self.starting = True
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -49,15 +60,19 @@ class Mistakes:
             self._tell(str(error), error)
 
     @contextmanager
-    def of_the_config_told(self) -> Iterator[None]:
-        """Tell of whatever is raised, while things are built as the config says."""
+    def of_the_config_told(self, config: Config) -> Iterator[None]:
+        """Tell of whatever is raised while things are built, and start, as the config says."""
         try:
             yield
         except Exception as error:  # whatever a component says of its settings
-            built = (
-                f"the config cannot be built (--traceback shows where): {type(error).__name__}: "
-            )
-            self._tell(("" if isinstance(error, _MISTAKES) else built) + str(error), error)
+            if not self.starting:
+                raise
+            place = _place(error, config)
+            text = f"{place}: {error}" if place else str(error)
+            if not isinstance(error, _MISTAKES):
+                kind = type(error).__name__
+                text = f"it cannot start with this config (--traceback shows where): {kind}: {text}"
+            self._tell(text, error)
 
     def _tell(self, text: str, error: Exception) -> NoReturn:
         if self.traceback:
@@ -65,3 +80,30 @@ class Mistakes:
         told = f"{self.tool}: {text}"
         print(told, file=sys.stderr, flush=True)
         raise ToldMistake(told) from error
+
+
+class StartedHook(Hook):
+    """Notes that the first iteration is done."""
+
+    def __init__(self, mistakes: Mistakes) -> None:
+        self.mistakes = mistakes
+
+    def after_train_iter(self, *_: Any, **__: Any) -> None:
+        """What is raised from now on is not for the config to mend."""
+        self.mistakes.starting = False
+
+    def after_test_iter(self, *_: Any, **__: Any) -> None:
+        """As in training."""
+        self.mistakes.starting = False
+
+
+def _place(error: Exception, config: Config) -> str | None:
+    """Where in the config the component stands that was being built, as `model.generator`."""
+    settings = None
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame.f_code is build_from_cfg.__code__:
+            settings = frame.f_locals["cfg"]  # the innermost is the last
+    for place, candidate in components(config.to_dict()):
+        if settings is not None and candidate == settings:
+            return place
+    return None

@@ -3,6 +3,7 @@
 The schedule is a list in the config: what each phase trains, with which losses, on whose data.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,12 +49,16 @@ class PhasedTrainLoop(BaseLoop):
         loaders: config of each further loader by its name.
         val_begin: the first iteration after which to validate.
         val_interval: iterations between validations.
+        skip_limit: how many batches on end may be left out because a loss or a gradient is not
+            finite; with 0, the first one ends training. In one process only: several would have to
+            agree.
 
     Raises:
         ValueError: a schedule that :func:`rave_mm.engine.schedule.read_schedule` refuses; a phase
             with losses, a module, a loader or an optimizer that are not there; a loader that cannot
             be replayed.
         TypeError: a model without `activate_losses`.
+        FloatingPointError: a loss or a gradient is not finite; the step was not taken.
     """
 
     def __init__(
@@ -64,7 +69,16 @@ class PhasedTrainLoop(BaseLoop):
         loaders: Mapping[str, Mapping[str, Any]] | None = None,
         val_begin: int = 1,
         val_interval: int = 1000,
+        skip_limit: int = 0,
     ) -> None:
+        for name, value in (("val_begin", val_begin), ("val_interval", val_interval)):
+            if value < 1:
+                raise ValueError(f"{name}: got {value}, expected 1 or more")
+        if skip_limit < 0 or (skip_limit and get_world_size() > 1):
+            raise ValueError(
+                f"skip_limit: got {skip_limit} with {get_world_size()} processes, expected 0 or "
+                "more, and 0 with several"
+            )
         self.schedule = read_schedule(phases)
         self.position = Position(self.schedule)
         self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -84,6 +98,7 @@ class PhasedTrainLoop(BaseLoop):
         super().__init__(runner, self.loaders.loaders["train"])
         runner.visualizer.dataset_meta = getattr(self.dataloader.dataset, "metainfo", None)
         self.val_begin, self.val_interval = val_begin, val_interval
+        self.skip_limit, self._skipped = skip_limit, 0
         self.stop_training = False  # MMEngine's EarlyStoppingHook sets it
         self._epoch = self._iter = 0  # MMEngine sets both where a run is resumed
         self._max_iters = self.position.remaining
@@ -141,6 +156,7 @@ class PhasedTrainLoop(BaseLoop):
             self.load_state_dict(self._checkpoints.loaded)
         # Not before init_weights, which may make parameters.
         self.modules.note_trainable()
+        self.modules.refuse_bad_gradients()
         self._check_processes()
         runner.call_hook("before_train")
         runner.call_hook("before_train_epoch")
@@ -163,13 +179,38 @@ class PhasedTrainLoop(BaseLoop):
         seed_everything(derive_seed(self.seed, "iteration", self._iter, self._own_seed))
         self._enter_phase()
         self.runner.call_hook("before_train_iter", batch_idx=self._iter, data_batch=batch)
-        outputs = self.runner.model.train_step(batch, optim_wrapper=self.modules.optimizer(phase))
+        try:
+            outputs = self.runner.model.train_step(
+                batch, optim_wrapper=self.modules.optimizer(phase)
+            )
+        except FloatingPointError as error:
+            self._leave_out(batch, error)
+            return
+        self._skipped = 0
         # Before the hooks: the checkpoint that one of them writes is of the next iteration.
         self._advance(outputs)
         self.runner.call_hook(
             "after_train_iter", batch_idx=self._iter, data_batch=batch, outputs=outputs
         )
         self._iter += 1
+
+    def _leave_out(self, batch: Any, error: FloatingPointError) -> None:
+        """Take the next batch instead of one with numbers that are not finite, as far as allowed.
+
+        The batch does not count as an iteration.
+        """
+        told = f"phase {self.position.step}, iteration {self._iter}: {error}"
+        if names := [name for name in _photo_names(batch) if name not in told]:
+            told += f" The photos of the batch: {', '.join(names)}."
+        self._skipped += 1
+        if self._skipped > self.skip_limit:
+            raise FloatingPointError(told) from error
+        self.modules.optimizer(self.position.phase).zero_grad()
+        print_log(
+            f"{told} Left out: {self._skipped} of at most {self.skip_limit} on end",
+            "current",
+            logging.WARNING,
+        )
 
     def _enter_phase(self) -> None:
         position, phase, log = self.position, self.position.phase, self.runner.message_hub
@@ -252,6 +293,12 @@ class PhasedTrainLoop(BaseLoop):
         self.loaders.samples.update(state["samples"])
         self.modules.best = state["best"]
         self._max_iters = self._iter + self.position.remaining
+
+
+def _photo_names(batch: Any) -> list[str]:
+    samples = batch.get("data_samples") if isinstance(batch, Mapping) else None
+    notes = [getattr(sample, "metainfo", {}) for sample in samples or ()]
+    return [str(note[key]) for note in notes for key in ("img_path", "ref_path") if key in note]
 
 
 def _of_first_process(number: int) -> int:

@@ -83,6 +83,36 @@ class TrainedModules:
         several = isinstance(self._wrapper, OptimWrapperDict)
         return self._wrapper[phase.trains] if several else self._wrapper
 
+    def refuse_bad_gradients(self) -> None:
+        """Let each optimizer look at its gradients before it makes a step.
+
+        A loss may be finite where its gradient is not, and the step would ruin the weights. It
+        raises a FloatingPointError instead.
+        """
+        names = {parameter: name for name, parameter in self._model.named_parameters()}
+
+        def look(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            found = [p for p in parameters if p.grad is not None]
+            if not found:
+                return
+            # One wait for the GPU, not one for each parameter.
+            norms = torch.stack(torch._foreach_norm([p.grad for p in found], float("inf")))
+            if not norms.isfinite().all():
+                worst = next(p for p, norm in zip(found, norms, strict=True) if not norm.isfinite())
+                raise FloatingPointError(
+                    f"the gradient of {names.get(worst, 'a parameter')} is not finite; the step "
+                    "was not taken. Lower the learning rate or look at the photos."
+                )
+
+        wrappers = (
+            self._wrapper.values()
+            if isinstance(self._wrapper, OptimWrapperDict)
+            else [self._wrapper]
+        )
+        for wrapper in wrappers:
+            wrapper.optimizer.register_step_pre_hook(look)
+
     def train_only(self, phase: Phase, iteration: int, length: int) -> None:
         """Give gradients to what the phase trains and to nothing else.
 

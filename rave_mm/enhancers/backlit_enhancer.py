@@ -13,7 +13,7 @@ from mmagic.structures import DataSample
 from mmengine.logging import MessageHub
 from torch import Tensor
 
-from rave_mm.enhancers.whiteout import WhiteoutWatch
+from rave_mm.enhancers.collapse import CollapseWatch
 from rave_mm.functional import apply_light_map
 from rave_mm.losses.clip_identity_loss import CLIPIdentityLoss
 from rave_mm.losses.loss_terms import LossTerms
@@ -30,7 +30,7 @@ class BacklitEnhancer(BaseEditModel):
     minimised. A schedule chooses which terms are active (:meth:`activate_losses`); without one, all
     are. Where the active terms only keep the photo as it is (`CLIPIdentityLoss`), as in a
     reconstruction phase, `psnr` is logged too: how close the result is to the photo, in dB. Where
-    all results have been white for long, so that the network cannot learn, a warning says so.
+    all results have been white, black or as the photos for long, a warning says so.
 
     Args:
         generator: config of the network; (N, 3, H, W) RGB in [0, 1] to light maps (N, 1, H, W).
@@ -65,7 +65,7 @@ class BacklitEnhancer(BaseEditModel):
         self.losses = LossTerms(losses or {})
         self.active_losses: tuple[str, ...] = tuple(self.losses)
         self.paired_losses = tuple(paired_losses)
-        self._whiteout = WhiteoutWatch()
+        self._collapse = CollapseWatch()
         if paired_losses:
             self._check_losses(paired_losses)
 
@@ -126,13 +126,14 @@ class BacklitEnhancer(BaseEditModel):
     ) -> dict[str, Tensor]:
         """Terms that teach the network as `loss_NAME`, and perhaps `psnr`."""
         enhanced = self.forward_tensor(inputs)
-        self._whiteout.look(enhanced, inputs)
+        is_reconstruction = all(isinstance(self.losses[name], CLIPIdentityLoss) for name in names)
+        self._collapse.look(enhanced, inputs, may_stay=is_reconstruction)
         values = {}
         for name in names:
             paired = name in self.paired_losses
             reference = _ground_truth(name, data_samples) if paired else inputs
             values[f"loss_{name}"] = self._network_term(name, enhanced, reference)
-        if all(isinstance(self.losses[name], CLIPIdentityLoss) for name in names):
+        if is_reconstruction:
             values["psnr"] = _psnr(enhanced.detach(), inputs)
         return values
 

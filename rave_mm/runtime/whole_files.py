@@ -1,12 +1,15 @@
 """Files that are whole or not there."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+_UNFINISHED = re.compile(r"\..+\.(\d+)", re.DOTALL)  # .NAME.PROCESS
 
 
 @contextmanager
@@ -32,6 +35,24 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove, at any depth, what processes left half-written that no longer run on this machine."""
+    for path in folder.rglob(".*"):
+        match = _UNFINISHED.fullmatch(path.name)
+        if match and path.is_file() and not _runs(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -1,13 +1,22 @@
 """How a tool ends where its user gave something wrong."""
 
-import pytest
+from contextlib import AbstractContextManager
 
-from rave_mm.engine.mistakes import Mistakes
+import pytest
+from mmagic.registry import MODELS
+from mmengine.config import Config
+
+from rave_mm.engine.mistakes import Mistakes, StartedHook
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
 from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
 from rave_mm.runtime.setting_error import SettingError
 
 TOLD = Mistakes("tools/train.py")
+CONFIG = Config({"model": {"losses": {"identity": {"type": "CLIPIdentityLoss"}}}})
+
+
+def of_the_config_told() -> AbstractContextManager[None]:
+    return TOLD.of_the_config_told(CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +33,7 @@ TOLD = Mistakes("tools/train.py")
 def test_what_a_user_gave_wrongly_ends_a_tool_in_a_line(
     mistake: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for told in (TOLD.told, TOLD.of_the_config_told):
+    for told in (TOLD.told, of_the_config_told):
         with pytest.raises(SystemExit) as ended, told():
             raise mistake
         assert ended.value.code == 2
@@ -39,15 +48,31 @@ def test_other_errors_keep_their_traceback_once_all_is_built() -> None:
 
 
 def test_while_the_config_is_built_any_error_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended, TOLD.of_the_config_told():
+    with pytest.raises(SystemExit) as ended, of_the_config_told():
         raise TypeError("Net.__init__() got an unexpected keyword argument 'sied'")
     assert ended.value.code == 2
-    assert "cannot be built (--traceback shows where): TypeError: Net" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot start with this config (--traceback shows where): TypeError: Net" in said
+
+
+def test_it_names_the_place_of_what_was_being_built(capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config({"model": {"losses": {"identity": {"type": "CLIPIdentityLoss"}}}})
+    config.model.losses.identity.channel_order = "rbg"
+    with pytest.raises(SystemExit), TOLD.of_the_config_told(config):
+        MODELS.build(config.model.losses.identity)
+    assert "ValueError: model.losses.identity: channel_order: got 'rbg'" in capsys.readouterr().err
+
+
+def test_once_the_first_iteration_is_done_the_config_is_not_to_blame() -> None:
+    mistakes = Mistakes("tools/train.py")
+    with pytest.raises(KeyError), mistakes.of_the_config_told(CONFIG):
+        StartedHook(mistakes).after_train_iter()
+        raise KeyError("type")
 
 
 def test_traceback_shows_where() -> None:
     shown = Mistakes("tools/train.py", traceback=True)
     with pytest.raises(FileNotFoundError), shown.told():
         raise FileNotFoundError("night.png")
-    with pytest.raises(TypeError), shown.of_the_config_told():
+    with pytest.raises(TypeError), shown.of_the_config_told(CONFIG):
         raise TypeError("sied")

@@ -111,6 +111,7 @@ def make_runner(
     work_dir: Path,
     phases: list[dict[str, Any]],
     loaders: Mapping[str, Any] | None = None,
+    loop: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Runner:
     """A Runner that writes a checkpoint and a log line after each iteration."""
@@ -125,7 +126,12 @@ def make_runner(
     }
     return Runner(
         work_dir=str(work_dir),
-        train_cfg={"type": "PhasedTrainLoop", "phases": phases, "loaders": loaders or {}},
+        train_cfg={
+            "type": "PhasedTrainLoop",
+            "phases": phases,
+            "loaders": loaders or {},
+            **(loop or {}),
+        },
         default_hooks={
             "checkpoint": {"type": "CheckpointHook", "interval": 1, "by_epoch": False},
             "logger": {"type": "LoggerHook", "interval": 1, "log_metric_by_epoch": False},

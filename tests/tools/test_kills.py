@@ -23,7 +23,9 @@ def test_killed_while_it_writes_and_at_any_moment(work: Path) -> None:
         text=True,
         check=False,
     )
-    told = re.findall(r"^(\S+): (\d) kills in 1 trials; nothing was lost in (\d)", done.stdout, re.M)
+    told = re.findall(
+        r"^(\S+): (\d) kills in 1 trials; nothing was lost in (\d)", done.stdout, re.M
+    )
     assert [(kind, lost) for kind, _, lost in told] == [("RAVE", "1"), ("enhancing", "1")], done
     assert any(int(kills) for _, kills, _ in told)
     assert done.returncode == 0

@@ -34,9 +34,7 @@ def uninterrupted(photos: Path, folder: Path) -> Files:
     return _results(out)
 
 
-def trial(
-    photos: Path, folder: Path, wanted: Files, seed: int, most_kills: int
-) -> tuple[int, str]:
+def trial(photos: Path, folder: Path, wanted: Files, seed: int, most_kills: int) -> tuple[int, str]:
     """Enhance photos, and kill.
 
     Returns:
