@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import build_from_cfg
+from mmengine.registry.build_functions import build_scheduler_from_cfg
 
 from rave_mm.engine.component_settings import components
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
@@ -16,6 +17,8 @@ from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
 from rave_mm.runtime.setting_error import SettingError
 
 STATUS = 2
+_BUILDERS = (build_from_cfg.__code__, build_scheduler_from_cfg.__code__)
+_MISSING = object()
 
 _MISTAKES = (
     OSError,
@@ -99,11 +102,15 @@ class StartedHook(Hook):
 
 def _place(error: Exception, config: Config) -> str | None:
     """Where in the config the component stands that was being built, as `model.generator`."""
-    settings = None
-    for frame, _ in walk_tb(error.__traceback__):
-        if frame.f_code is build_from_cfg.__code__:
-            settings = frame.f_locals["cfg"]  # the innermost is the last
-    for place, candidate in components(config.to_dict()):
-        if settings is not None and candidate == settings:
-            return place
+    # The innermost component first. MMEngine may have added settings of its own.
+    building = [
+        frame.f_locals["cfg"]
+        for frame, _ in walk_tb(error.__traceback__)
+        if frame.f_code in _BUILDERS
+    ]
+    known = list(components(config.to_dict()))
+    for settings in reversed(building):
+        for place, candidate in known:
+            if all(settings.get(name, _MISSING) == value for name, value in candidate.items()):
+                return place
     return None

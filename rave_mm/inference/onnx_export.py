@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -93,11 +94,14 @@ def export_onnx(network: LightMapNetwork, path: Path | str) -> float:
         The largest difference to PyTorch, see :func:`largest_difference`.
 
     Raises:
-        ImportError: onnx, onnxscript or onnxruntime is not installed.
+        ImportError: onnx, onnxscript or onnxruntime is not installed, or PyTorch is too old.
         ExportError: The file computes something else; it is not kept.
         OSError: It cannot be written.
     """
     import onnxruntime  # noqa: F401  before a minute is spent on an export
+
+    if "dynamic_shapes" not in signature(torch.onnx.export).parameters:
+        raise ImportError(f"exporting needs PyTorch 2.5 or later, got {torch.__version__}")
 
     module, given, returned = exportable(network)
     sizes = {

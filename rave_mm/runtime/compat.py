@@ -5,6 +5,8 @@ times, and returns whether this call changed anything. `apply` calls all three;
 `rave_mm.register`, the module that a config imports, calls `apply`.
 """
 
+import codecs
+import functools
 import importlib
 import importlib.util
 import os
@@ -78,23 +80,31 @@ def _history_statistic(owner: object, name: str) -> Callable[..., Any]:
     return statistic
 
 
+@functools.cache
+def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function for `torch.load` to find under another name, in any PyTorch from 2.4 on."""
+
+    def found(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    found.__module__, _, found.__name__ = name.rpartition(".")
+    found.__qualname__ = found.__name__
+    return found
+
+
 def allow_mmengine_checkpoints() -> bool:
     """Let `torch.load` read what MMEngine 0.10.7 writes, with `weights_only` still on.
 
-    From 2.6 on, `torch.load` refuses every class that it was not told of, and so refuses to
-    resume: MMEngine keeps its logs as `HistoryBuffer`, that is NumPy arrays, and the best score
-    as a NumPy number. Just these are allowed, under the names of NumPy 1 and of NumPy 2, so that
-    a checkpoint moves between the two. A `HistoryBuffer` also asks for `getattr`; it gets a
-    function that hands out the buffer's own four statistics and nothing else.
+    It refuses every class that it was not told of, and so refuses to resume: MMEngine keeps its
+    logs as `HistoryBuffer`, that is NumPy arrays, and the best score as a NumPy number. Just these
+    are allowed, under the names of NumPy 1 and of NumPy 2, so that a checkpoint moves between the
+    two. A `HistoryBuffer` also asks for `getattr`; it gets a function that hands out the buffer's
+    own four statistics and nothing else.
 
     Returns:
-        True if the classes were allowed by this call; False if there was nothing to do: this
-        PyTorch does not refuse them, or they are allowed already.
+        True if the classes were allowed by this call; False if they are allowed already.
     """
     import torch
-
-    if torch.torch_version.TorchVersion(torch.__version__) < "2.6":
-        return False
     from mmengine.logging import HistoryBuffer
 
     # `__reduce__` names both functions, wherever this NumPy keeps them.
@@ -102,14 +112,15 @@ def allow_mmengine_checkpoints() -> bool:
     scalar = np.float64(0).__reduce__()[0]
     allowed: list[Any] = [
         HistoryBuffer,
-        (_history_statistic, "builtins.getattr"),
+        codecs.encode,  # of the bytes of a NumPy number; PyTorch 2.4 does not know it
+        _named("builtins.getattr", _history_statistic),
         np.ndarray,
         np.dtype,
         *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
     ]
     for core in ("numpy.core", "numpy._core"):
-        allowed.append((reconstruct, f"{core}.multiarray._reconstruct"))
-        allowed.append((scalar, f"{core}.multiarray.scalar"))
+        allowed.append(_named(f"{core}.multiarray._reconstruct", reconstruct))
+        allowed.append(_named(f"{core}.multiarray.scalar", scalar))
     if set(allowed) <= set(torch.serialization.get_safe_globals()):
         return False
     torch.serialization.add_safe_globals(allowed)

@@ -1,6 +1,5 @@
 """The exported network computes what the network does, for any size, without PyTorch."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -22,12 +21,9 @@ from rave_mm.inference.onnx_export import (
 )
 from rave_mm.inference.weights import load_network
 from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
+from tests.needs import needs_onnx
 
 DOCS = Path(__file__).parents[2] / "docs" / "enhance.md"
-needs_onnx = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")),
-    reason="needs onnx, onnxruntime and onnxscript: pip install -r requirements/onnx.txt",
-)
 
 
 @pytest.fixture(scope="module")

@@ -137,10 +137,6 @@ def tiny_runner(work_dir: Path, iterations: int, resume: bool) -> Runner:
     )
 
 
-@pytest.mark.skipif(
-    torch.torch_version.TorchVersion(torch.__version__) < "2.6",
-    reason="this torch.load refuses nothing by default",
-)
 @pytest.mark.usefixtures("nothing_allowed")
 def test_a_real_runner_resumes(tmp_path: Path) -> None:
     tiny_runner(tmp_path, 2, resume=False).train()
@@ -226,13 +222,6 @@ def test_allowing_twice_changes_nothing() -> None:
     before = set(torch.serialization.get_safe_globals())
     assert compat.allow_mmengine_checkpoints() is False
     assert set(torch.serialization.get_safe_globals()) == before
-
-
-def test_older_torch_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "__version__", "2.5.1+cu121")
-    monkeypatch.delattr(torch.serialization, "add_safe_globals")
-    monkeypatch.delattr(torch.serialization, "get_safe_globals")
-    assert compat.allow_mmengine_checkpoints() is False
 
 
 def test_bool8_is_given_back_to_numpy_2(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """tools/export_onnx.py: a checked file, or a word about why there is none."""
 
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 from rave_mm.networks.light_map_unet import LightMapUNet
+from tests.needs import needs_onnx
 from tests.tools.loading import load_tool
 
 
@@ -24,10 +24,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")),
-    reason="needs onnx, onnxruntime and onnxscript: pip install -r requirements/onnx.txt",
-)
+@needs_onnx
 def test_export(
     tool: ModuleType,
     checkpoint: Path,
