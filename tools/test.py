@@ -71,6 +71,7 @@ from rave_mm.engine.command_line import (
     load_config,
 )
 from rave_mm.engine.mistakes import Mistakes, StartedHook
+from rave_mm.engine.sound_files import naming, write_soundly
 
 USUAL_PROTOCOL = "standard"
 
@@ -113,7 +114,8 @@ def main(given: argparse.Namespace | None = None) -> None:
     for part in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         config[part] = None
     record = RecordTest(name, metrics, arguments.config, arguments.checkpoint)
-    with mistakes.told(), mistakes.of_the_config_told(config):
+    write_soundly()
+    with mistakes.told(), mistakes.of_the_config_told(config), naming(Path(config.work_dir)):
         runner = build_runner(config)
         runner.register_hook(record)
         runner.register_hook(StartedHook(mistakes))

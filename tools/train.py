@@ -51,7 +51,8 @@ from rave_mm.engine.command_line import (
 from rave_mm.engine.dry_run import dry_run
 from rave_mm.engine.exact_resume import KEY as LOOP_STATE
 from rave_mm.engine.mistakes import Mistakes, StartedHook
-from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook, write_whole_checkpoints
+from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook
+from rave_mm.engine.sound_files import naming, write_soundly
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
@@ -145,7 +146,6 @@ def train(runner: Runner, beginning: Sequence[str]) -> None:
         print_log(line, "current")
     runner.register_hook(StopHook())
     runner.register_hook(SoundCheckpointsHook())
-    write_whole_checkpoints()
     try:
         runner.train()
     except TrainingStopped as stopped:
@@ -173,13 +173,14 @@ def main(given: argparse.Namespace | None = None) -> None:
                 print(part, flush=True)
             return
         work_dir = Path(config.work_dir)
+        write_soundly()
         with alone_in(work_dir):
             beginning = []
             if arguments.resume or arguments.resume_anyway:
                 beginning = go_on_from_work_dir(config, arguments.resume_anyway)
             else:
                 check_nothing_is_overwritten(work_dir)
-            with mistakes.of_the_config_told(config):
+            with mistakes.of_the_config_told(config), naming(work_dir):
                 runner = build_runner(config)
                 runner.register_hook(StartedHook(mistakes))
                 train(runner, beginning)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import gettempdir
 
 import torch
 from mmengine.config import Config
@@ -17,6 +18,7 @@ from rave_mm import config_path
 from rave_mm.engine.component_settings import check_components
 from rave_mm.engine.overrides import override
 from rave_mm.engine.schedule import read_schedule
+from rave_mm.engine.sound_files import naming
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
 from rave_mm.runtime.memory import ask_for_huge_pages
 from rave_mm.runtime.setting_error import SettingError
@@ -43,7 +45,8 @@ def load_config(arguments: argparse.Namespace) -> Config:
     if not path.is_file():
         path = config_path(arguments.config)
     try:
-        config = Config.fromfile(path)
+        with naming(Path(gettempdir())):  # where MMEngine copies it, to run the copy
+            config = Config.fromfile(path)
     except FileNotFoundError as error:
         if Path(error.filename or "").name != "model-index.yml":
             raise

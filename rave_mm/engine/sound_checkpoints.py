@@ -1,38 +1,16 @@
-"""Checkpoints that training can go on from: whole files of usable weights."""
+"""Checkpoints that training can go on from: of usable weights."""
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from rave_mm.runtime.setting_error import SettingError
-from rave_mm.runtime.whole_files import replacing
 
 LARGEST = 1e6
 """No weight of a network that still works comes near it; one step of a far too high rate does."""
-
-
-class WholeFilesBackend(LocalBackend):
-    """MMEngine's way of writing files, but that a file has its name only once it is whole."""
-
-    def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes."""
-        with replacing(Path(filepath)) as unfinished:
-            unfinished.write_bytes(obj)
-
-    def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
-        """Write text."""
-        with replacing(Path(filepath)) as unfinished:
-            unfinished.write_text(obj, encoding=encoding)
-
-
-def write_whole_checkpoints() -> None:
-    """Let MMEngine write checkpoints that are whole or not there, in this process."""
-    register_backend("local", WholeFilesBackend, force=True, prefixes="")
 
 
 class SoundCheckpointsHook(Hook):

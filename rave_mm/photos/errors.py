@@ -1,5 +1,6 @@
 """What is raised for a photograph's file that cannot be read, and what libvips says of it."""
 
+import re
 from pathlib import Path
 
 import pyvips
@@ -27,6 +28,11 @@ class PhotoFolderError(ValueError):
 
 
 def reason(error: pyvips.Error) -> str:
-    """What libvips says is wrong, in a line."""
+    """What libvips says is wrong, in a line; what the system says alone, where it says something.
+
+    A full disk would be told with each of the functions that met it.
+    """
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
-    return "; ".join(dict.fromkeys(lines)) or str(error.message)
+    told = "; ".join(dict.fromkeys(lines)) or str(error.message)
+    of_the_system = re.search(r"system error: (?!Unknown error)([^;]+)", told)
+    return of_the_system[1] if of_the_system else told

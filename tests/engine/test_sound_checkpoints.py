@@ -1,38 +1,12 @@
 """What is saved is whole, and can be gone on from."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook, WholeFilesBackend
-
-
-class TestWholeFilesBackend:
-    def test_writes_bytes_and_text(self, tmp_path: Path) -> None:
-        WholeFilesBackend().put(b"weights", tmp_path / "new/iter_2.pth")
-        WholeFilesBackend().put_text("Maß", str(tmp_path / "note"))
-        assert (tmp_path / "new/iter_2.pth").read_bytes() == b"weights"
-        assert (tmp_path / "note").read_bytes() == "Maß".encode()
-
-    def test_a_full_disk_leaves_the_old_file_and_is_told_with_the_name(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        path = tmp_path / "iter_2.pth"
-        WholeFilesBackend().put(b"old", path)
-
-        def half(self: Path, data: bytes) -> int:
-            with self.open("wb") as file:
-                file.write(data[:1])
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(Path, "write_bytes", half)
-        with pytest.raises(OSError, match=rf"No space left on device: '{path}'"):
-            WholeFilesBackend().put(b"new", path)
-        assert path.read_bytes() == b"old"
-        assert list(tmp_path.iterdir()) == [path]
+from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook
 
 
 def save(model: nn.Module) -> None:

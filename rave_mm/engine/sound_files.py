@@ -1,0 +1,53 @@
+"""What a run writes: whole files, and no log that ends unnoticed."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.fileio import LocalBackend, register_backend
+
+from rave_mm.runtime.whole_files import replacing
+
+
+class WholeFilesBackend(LocalBackend):
+    """MMEngine's way of writing files, but that a file has its name only once it is whole."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write bytes."""
+        with replacing(Path(filepath)) as unfinished:
+            unfinished.write_bytes(obj)
+
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
+        """Write text."""
+        with replacing(Path(filepath)) as unfinished:
+            unfinished.write_text(obj, encoding=encoding)
+
+
+def write_soundly() -> None:
+    """In this process, let MMEngine write checkpoints that are whole or not there.
+
+    And let a log that cannot be written raise an OSError that names it. Python would print a
+    traceback for every line, and go on.
+    """
+    register_backend("local", WholeFilesBackend, force=True, prefixes="")
+    logging.FileHandler.handleError = _refuse  # type: ignore[method-assign]
+
+
+@contextmanager
+def naming(folder: Path) -> Iterator[None]:
+    """Name the folder in an OSError that names nothing, as those of a full disk do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(folder)) from error
+        raise
+
+
+def _refuse(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+    error = sys.exc_info()[1]
+    if isinstance(error, OSError):
+        raise OSError(error.errno, error.strerror, handler.baseFilename) from error
+    logging.Handler.handleError(handler, record)
