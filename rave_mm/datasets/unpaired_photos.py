@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from tqdm import tqdm
 
 from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
-from rave_mm.photos.folders import check_on_unreadable, list_photos
+from rave_mm.photos.folders import check_on_unreadable, list_photos, other_files
 from rave_mm.photos.reading import checked_size, read_photo
 
 
@@ -80,6 +80,9 @@ class UnpairedPhotos(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """List both folders and check each file; gives an item for each backlit photograph."""
         photos = {key: list_photos(folder) for key, folder in self.data_prefix.items()}
+        for folder in self.data_prefix.values():
+            if others := other_files(folder):
+                print_log(f"{folder}: not read as photographs: {others}", "current")
         paths = list(chain(*photos.values()))
         unreadable = _unreadable(paths, checked_size)
         if unreadable or self.on_unreadable == "skip":

@@ -47,11 +47,13 @@ def check_clouds(clip: FrozenCLIP, clouds: PhotoClouds) -> Findings:
     """Look at the photos alone: too few, in both folders, or the folders swapped."""
     errors, warnings = [], []
     sets = {"well_lit": clouds.well_lit, "backlit": clouds.backlit}
-    few = [
-        f"{len(found.paths)} in {name}"
-        for name, found in sets.items()
-        if len(found.paths) < HANDFUL
-    ]
+    few = []
+    for name, found in sets.items():
+        copies = len(found.paths) - len(_contents(found))
+        if len(found.paths) - copies < HANDFUL:
+            few.append(
+                f"{len(found.paths)} in {name}" + f", {copies} of them copies" * bool(copies)
+            )
     if few:
         warnings.append(
             f"the residual vector is of very few photos ({', '.join(few)}), so each of them sways "
@@ -130,6 +132,12 @@ def _not_told_apart(clouds: PhotoClouds, estimate: Estimate) -> list[str]:
         f"seen: AUC {found:.2f}, where 0.5 is chance and 1 is best. Guidance by it will teach "
         "nothing. Are the right folders named, and does this CLIP know light?"
     ]
+
+
+def _contents(photos: PhotoEmbeddings) -> set[str]:
+    """Digests of the files, each once; the path of one without a digest."""
+    pairs = zip(photos.digests, photos.paths, strict=True)
+    return {digest or str(path) for digest, path in pairs}
 
 
 def _in(photos: PhotoEmbeddings, digests: set[str]) -> NDArray[np.bool_]:

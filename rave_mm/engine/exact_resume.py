@@ -37,6 +37,10 @@ class ReplayableLoaders:
             self.loaders[name], self._samplers[name] = _build(name, config, seed)
         self.seed(seed)
 
+    def lengths(self) -> dict[str, int]:
+        """How many photos each loader has."""
+        return {name: sampler.size for name, sampler in self._samplers.items()}
+
     def seed(self, seed: int) -> None:
         """Let all begin at their beginning, in the order that follows from a seed."""
         self.stop()

@@ -278,6 +278,7 @@ class PhasedTrainLoop(BaseLoop):
             "seed": self.seed,
             "position": self.position.state_dict(),
             "samples": dict(self.loaders.samples),
+            "photos": self.loaders.lengths(),
             "best": None if best is None else {name: value.cpu() for name, value in best.items()},
         }
 
@@ -291,6 +292,15 @@ class PhasedTrainLoop(BaseLoop):
         self.seed = state["seed"]
         self.loaders.seed(self.seed)
         self.loaders.samples.update(state["samples"])
+        now = self.loaders.lengths()
+        for name, count in state.get("photos", now).items():
+            if count != now.get(name, count):
+                print_log(
+                    f"the checkpoint knows {count} photos of the loader {name}, now there are "
+                    f"{now[name]}: from here on their order is not what it would have been",
+                    "current",
+                    logging.WARNING,
+                )
         self.modules.best = state["best"]
         self._max_iters = self._iter + self.position.remaining
 

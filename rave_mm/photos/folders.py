@@ -51,13 +51,24 @@ def list_photos(folder: Path | str) -> list[Path]:
         raise NotADirectoryError(f"{folder} is a file; expected a folder of photographs")
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     extensions = photo_extensions()
-    photos = [e for e in entries if e.suffix.lower() in extensions and e.is_file()]
+    # A link that leads nowhere is a photograph that cannot be read, not one that is not there.
+    photos = [
+        e for e in entries if e.suffix.lower() in extensions and (e.is_file() or not e.exists())
+    ]
     if not photos:
         raise PhotoFolderError(
             f"no photograph in {folder}: found {_describe(entries)}; "
             f"expected files that end in {', '.join(extensions)}"
         )
     return photos
+
+
+def other_files(folder: Path | str) -> str:
+    """What else lies in a folder of photographs, in words; "" if nothing, or only folders."""
+    photos = set(list_photos(folder))
+    entries = [e for e in Path(folder).iterdir() if not e.name.startswith(".") and not e.is_dir()]
+    others = [entry for entry in entries if entry not in photos]
+    return _describe(others) if others else ""
 
 
 def check_on_unreadable(value: str) -> None:
