@@ -66,6 +66,8 @@ def reading_csv(reading: Reading) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("rank", "word", "score"))
-    scored = zip(reading.words, reading.scores, strict=True)
+    # One token is the character that ends a text in C, which Python 3.10 cannot write.
+    words = (word.replace("\0", r"\0") for word in reading.words)
+    scored = zip(words, reading.scores, strict=True)
     writer.writerows((rank, *row) for rank, row in enumerate(scored, 1))
     return text.getvalue()

@@ -1,5 +1,6 @@
 """What the components of a config can be told, and whether they are told anything else."""
 
+import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -131,7 +132,11 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _in_words(hint: Any) -> str:
-    """The annotation as it is written, without the modules."""
+    """The annotation as it is written, without the modules, in every Python."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " | ".join(map(_in_words, typing.get_args(hint)))
+    if hint is type(None):
+        return "None"
     text = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
     for module in ("collections.abc.", "typing."):
         text = text.replace(module, "")

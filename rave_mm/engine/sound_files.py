@@ -32,7 +32,7 @@ def write_soundly() -> None:
     traceback for every line, and go on.
     """
     register_backend("local", WholeFilesBackend, force=True, prefixes="")
-    logging.FileHandler.handleError = _refuse  # type: ignore[method-assign]
+    logging.FileHandler.handleError = _refuse  # type: ignore[assignment,method-assign]
 
 
 @contextmanager
@@ -46,8 +46,8 @@ def naming(folder: Path) -> Iterator[None]:
         raise
 
 
-def _refuse(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+def _refuse(handler: logging.Handler, record: logging.LogRecord) -> None:
     error = sys.exc_info()[1]
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and isinstance(handler, logging.FileHandler):
         raise OSError(error.errno, error.strerror, handler.baseFilename) from error
     logging.Handler.handleError(handler, record)

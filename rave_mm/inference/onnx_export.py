@@ -21,6 +21,10 @@ CHECKED_SHAPES = ((1, 2, 2), (1, 3, 7), (2, 5, 64), (1, 61, 83), (3, 64, 48), (1
 """Batch, height and width of the photographs that a file is checked with."""
 
 
+TAKES_ANY_SIZE = "dynamic_shapes" in signature(torch.onnx.export).parameters
+"""Whether this PyTorch can export a network for photographs of any size."""
+
+
 class ExportError(RuntimeError):
     """An ONNX file that does not compute what the network does."""
 
@@ -100,7 +104,7 @@ def export_onnx(network: LightMapNetwork, path: Path | str) -> float:
     """
     import onnxruntime  # noqa: F401  before a minute is spent on an export
 
-    if "dynamic_shapes" not in signature(torch.onnx.export).parameters:
+    if not TAKES_ANY_SIZE:
         raise ImportError(f"exporting needs PyTorch 2.5 or later, got {torch.__version__}")
 
     module, given, returned = exportable(network)

@@ -71,7 +71,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, ablate: ModuleType) -> list[list[s
             patch.setattr(sys, "argv", command[1:])
             try:
                 runpy.run_path(command[1], run_name="__main__")
-            except ValueError:  # what would be in the log
+            except SystemExit:  # it has told its mistake
                 return subprocess.CompletedProcess(command, 1)
         return subprocess.CompletedProcess(command, 0)
 

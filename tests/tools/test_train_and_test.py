@@ -111,7 +111,7 @@ def test_a_killed_training_goes_on_and_is_not_written_over(
     text = sorted(directory.glob("*/*.log"))[-1].read_text()
     assert f"{directory / 'iter_3.pth'} is passed over: UnknownCheckpointError" in text
     assert f"--resume: training goes on from {directory / 'iter_2.pth'}" in text
-    assert "changed since it was written: train_cfg.phases.0.iterations: 2 before, 4 now" in text
+    assert "changed since then: train_cfg.phases.0.iterations: 2 before, 4 now" in text
     assert text.count("changed since") == 1
 
 
@@ -148,7 +148,10 @@ def test_a_misspelt_metric_is_told_before_training(
 def test_an_empty_folder_is_told_in_a_line(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (work / "empty").mkdir()
     empty = [*options(2), f"train_dataloader.dataset.backlit={work / 'empty'}"]
-    with pytest.raises(SystemExit, match=r"^tools/train\.py: no photograph in .*empty: found noth"):
+    with pytest.raises(
+        SystemExit,
+        match=r"^tools/train\.py: train_dataloader\.dataset: no photo.*empty: found noth",
+    ):
         run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", *empty)
 
 
