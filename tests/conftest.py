@@ -1,6 +1,10 @@
 """What all tests share: seeds, and the values that the published code computed."""
 
-from collections.abc import Iterator
+import contextlib
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +37,24 @@ def mmagic_scope() -> Iterator[None]:
     """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
     with DefaultScope.overwrite_default_scope("mmagic"):
         yield
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], str]]:
+    """Serves a folder, and gives its address; what is fetched is kept below `tmp_path`."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with contextlib.ExitStack() as serving:
+
+        def start(folder: Path) -> str:
+            handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            serving.enter_context(server)
+            threading.Thread(target=server.serve_forever).start()
+            serving.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from rave_mm.clip.bundled import BUNDLED, BUNDLED_FOLDER
 from rave_mm.clip.image_encoder import TIMM, ImageEncoder, build_image_encoder
+from rave_mm.runtime.tensor_file import read_tensors
 from rave_mm.runtime.weights_folder import weights_folder
 
 #: Names no architecture: it is read off OpenAI's weights.
@@ -118,7 +119,7 @@ def _read_openai(path: Path, any_state_dict: bool) -> dict[str, Tensor] | None:
     try:
         state = torch.jit.load(path, map_location="cpu").state_dict()
     except RuntimeError:  # no TorchScript archive
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_tensors(path)
     if isinstance(state, dict) and (any_state_dict or state.keys() >= _OPENAI_KEYS):
         return state
     return None

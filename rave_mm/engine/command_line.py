@@ -20,6 +20,7 @@ from rave_mm.engine.overrides import override
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.engine.sound_files import naming
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
+from rave_mm.networks.fetched_checkpoint import fetch_checkpoint, is_address
 from rave_mm.runtime.memory import ask_for_huge_pages
 from rave_mm.runtime.setting_error import SettingError
 
@@ -91,10 +92,12 @@ def build_runner(config: Config) -> Runner:
 
 
 def _check_checkpoint(config: Config) -> None:
-    """Refuse a file that MMEngine would fail to read without naming it; it fetches addresses."""
+    """Refuse a file that MMEngine would fail to read without naming it, or would run code of."""
     checkpoint = config.get("load_from")
-    if checkpoint is None or "://" in str(checkpoint):
+    if checkpoint is None:
         return
+    if is_address(checkpoint):
+        checkpoint = config.load_from = str(fetch_checkpoint(checkpoint))
     if (config.model.get("generator") or {}).get("type") in _LIGHT_MAP_NETWORKS:
         read_generator_weights(checkpoint)
     else:

@@ -26,6 +26,7 @@ from rave_mm.evaluation.metric_weights import (
 )
 from rave_mm.evaluation.photo_metric import NotComputableError, PhotoMetric
 from rave_mm.evaluation.pictures import hwc_8_bit, round_to_8_bits
+from rave_mm.runtime.tensor_file import read_tensors
 
 SCRIPT_SHORT_SIDE = 1024
 _SOURCE = "https://download.pytorch.org/models/"
@@ -119,7 +120,7 @@ def load_lpips(backbone: str, weights: Path) -> torch.nn.Module:
         # A random backbone, or the package would fetch the weights unasked.
         network = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
     try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
+        state = read_tensors(weights)
         # lpips cuts torchvision's `features` into slices and keeps the layers' numbers.
         wanted = {
             key: state["features." + key.partition(".")[2]] for key in network.net.state_dict()

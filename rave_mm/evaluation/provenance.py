@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.parse import urlparse
 
 from rave_mm import __version__
-from rave_mm.evaluation.metric_weights import torch_hub_folder
+from rave_mm.networks.fetched_checkpoint import is_address, kept_at
 from rave_mm.runtime.file_hash import file_sha256
 
 PACKAGES = (
@@ -74,11 +73,9 @@ def checkpoint_sha256(checkpoint: str) -> str | None:
     """The SHA-256 of a checkpoint; None where its file is not on this machine.
 
     Args:
-        checkpoint: A path, or an address that MMEngine has loaded: PyTorch keeps a copy.
+        checkpoint: A path, or an address that was fetched.
     """
-    path = Path(checkpoint)
-    if "://" in checkpoint:
-        path = torch_hub_folder() / Path(urlparse(checkpoint).path).name
+    path = kept_at(checkpoint) if is_address(checkpoint) else Path(checkpoint)
     return file_sha256(path) if path.is_file() else None
 
 

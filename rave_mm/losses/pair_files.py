@@ -1,6 +1,5 @@
 """The files of prompt pairs and latent pairs: this package's, published ones, and checkpoints."""
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rave_mm.runtime.tensor_file import read_tensors
 from rave_mm.runtime.whole_files import replacing
 
 SUFFIXES = (".pth", ".pt")
@@ -36,12 +36,10 @@ def read_pair(path: str | Path, keys: Sequence[str]) -> StoredPair:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file holds no such pair, or several; it names the keys it has.
+        ValueError: the file cannot be read, or holds no such pair, or several; it names the keys
+            that it has.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is no file of tensors ({error})") from error
+    content = read_tensors(path)
     if isinstance(content, Mapping):
         content = content.get("state_dict", content)
     known = content if isinstance(content, Mapping) else {}

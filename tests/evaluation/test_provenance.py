@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from rave_mm.evaluation.provenance import checkpoint_sha256, look_at_files, versions
+from rave_mm.networks.fetched_checkpoint import kept_at
 from rave_mm.runtime.file_hash import file_sha256
 
 
@@ -30,12 +31,13 @@ def test_hashes_do_not_depend_on_order_but_on_content(tmp_path: Path) -> None:
 
 def test_checkpoints_and_versions(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    (tmp_path / "hub/checkpoints").mkdir(parents=True)
-    kept = tmp_path / "hub/checkpoints/model.pth"
+    address = "https://example.org/a/model.pth?download=1"
+    kept = kept_at(address)
+    kept.parent.mkdir(parents=True)
     kept.write_bytes(b"weights")
     wanted = hashlib.sha256(b"weights").hexdigest()
     assert file_sha256(kept) == wanted == checkpoint_sha256(str(kept))
-    assert checkpoint_sha256("https://example.org/a/model.pth?download=1") == wanted
+    assert checkpoint_sha256(address) == wanted
     assert checkpoint_sha256("https://example.org/other.pth") is None
     assert {"torch", "mmagic", "rave_mm", "python"} <= versions().keys()
     assert "no-such-package" not in versions(["no-such-package"])

@@ -33,25 +33,18 @@ def test_ours_as_mmengine_writes_it(weights: dict[str, torch.Tensor], tmp_path: 
     assert load_network(tmp_path / "iter_2.pth", "zeros").conv_in.padding_mode == "zeros"
 
 
-def test_published_by_address(
-    weights: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    for folder, scale in (("a", 1), ("b", 2)):  # two of one name must not be mixed up
-        (tmp_path / folder).mkdir()
-        published = {
-            f"module.{name}": scale * weights[own] for name, own in PUBLISHED_NAMES.items()
-        }
-        torch.save(published, tmp_path / folder / "model.pth")
-        network = load_network((tmp_path / folder / "model.pth").as_uri())
-        assert torch.equal(network.conv_in.weight, scale * weights["conv_in.weight"])
+def test_published_ones(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    published = {f"module.{name}": weights[own] for name, own in PUBLISHED_NAMES.items()}
+    torch.save(published, tmp_path / "model.pth")
+    network = load_network(tmp_path / "model.pth")
+    assert torch.equal(network.conv_in.weight, weights["conv_in.weight"])
 
 
 def test_what_is_no_checkpoint_of_this_network(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no checkpoint .*none\.pth \(looked from"):
         load_network(tmp_path / "none.pth")
     (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(UnknownCheckpointError, match=r"text\.pth: PyTorch cannot read it"):
+    with pytest.raises(UnknownCheckpointError, match=r"text\.pth is no checkpoint: cut off, or no"):
         load_network(tmp_path / "text.pth")
     torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(UnknownCheckpointError, match=r"other\.pth: "):

@@ -3,13 +3,10 @@
 Train, resume, test, on a set of a few tiny photos.
 """
 
-import http.server
 import json
 import os
 import signal
-import threading
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -224,24 +221,10 @@ def test_a_missing_checkpoint_is_told(
     assert "no checkpoint nowhere.pth; tools/train.py writes them" in capsys.readouterr().err
 
 
-@pytest.fixture
-def server(work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of the working directory."""
-    monkeypatch.setenv("TORCH_HOME", str(work / "torch"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(work))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
-        thread = threading.Thread(target=serving.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{serving.server_port}"
-        serving.shutdown()
-        thread.join()
-
-
 def test_a_checkpoint_may_be_an_address(
-    work: Path, weights: Path, server: str, monkeypatch: pytest.MonkeyPatch
+    work: Path, weights: Path, serve: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = f"{server}/{weights.name}"
+    address = f"{serve(work)}/{weights.name}"
     arguments = ("--work-dir", work / "tested", "--out", work / "figures.json")
     run(monkeypatch, "test", CONFIG, address, *arguments)
     figures = json.loads((work / "figures.json").read_text())
