@@ -3,28 +3,14 @@
 import hashlib
 import logging
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
-import numpy as np
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from rave_mm.runtime.array_file import read_npz
 from rave_mm.runtime.whole_files import write_npz
-
-# What reading a damaged or foreign file raises; a pickle in it is refused by a ValueError.
-_DAMAGED = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class EmbeddingCache:
@@ -57,8 +43,8 @@ class EmbeddingCache:
         if not self.path.is_file():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as stored:
-                embeddings = torch.from_numpy(stored["embeddings"])
+            (stored,) = read_npz(self.path, "embeddings")
+            embeddings = torch.from_numpy(stored)
             if embeddings.shape != (count, dimension) or embeddings.dtype != torch.float32:
                 raise ValueError(
                     f"got {embeddings.dtype} of shape {tuple(embeddings.shape)}, expected float32 "
@@ -66,7 +52,7 @@ class EmbeddingCache:
                 )
             if not embeddings.isfinite().all():
                 raise ValueError("got values that are not finite")
-        except _DAMAGED as error:
+        except (OSError, TypeError, ValueError) as error:
             print_log(
                 f"{self.path} is damaged ({type(error).__name__}: {error}); the embeddings of "
                 f"{what} are computed anew",

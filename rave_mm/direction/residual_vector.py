@@ -5,7 +5,6 @@ From two folders of photos to one direction in CLIP space, kept with its provena
 
 import json
 import logging
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -22,6 +21,7 @@ from rave_mm.direction.clouds import PhotoClouds, embed_clouds
 from rave_mm.direction.estimators import check_estimator, estimate_direction
 from rave_mm.direction.sanity import Findings, check_clouds, check_vector
 from rave_mm.functional import target_along
+from rave_mm.runtime.array_file import read_npz
 from rave_mm.runtime.whole_files import write_npz
 
 
@@ -81,10 +81,12 @@ class ResidualVector:
             ValueError: the file holds no residual vector; it says what it holds.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                provenance = Provenance(**json.loads(str(stored["provenance"])))
-                return cls(torch.from_numpy(stored["vector"]), float(stored["target"]), provenance)
-        except (KeyError, TypeError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            values, target, told = read_npz(Path(path), "vector", "target", "provenance")
+            vector = torch.from_numpy(values)
+            if vector.ndim != 1 or vector.dtype != torch.float32 or not vector.isfinite().all():
+                raise ValueError(f"got a vector {tuple(vector.shape)} of {vector.dtype}")
+            return cls(vector, float(target), Provenance(**json.loads(str(told))))
+        except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{path} is no residual vector: expected an .npz with vector, target and "
                 f"provenance, as ResidualVector.save writes it ({error})"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyvips
-from PIL import Image
 
 from rave_mm.photos.colour import image_of, pixels_of
 from rave_mm.photos.errors import UnreadablePhotoError, reason
@@ -15,6 +14,7 @@ from rave_mm.photos.formats import AVIF, GIF, HEAD, JPEG, PNG, TIFF, Format
 from rave_mm.photos.metadata import (
     ORIENTATION,
     Metadata,
+    damage_told,
     parse_exif,
     photoshop_resources,
     png_metadata,
@@ -55,9 +55,10 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
     orientation = int(_get(image, "orientation", 1))
     dpi = _dpi(image) if kind in (JPEG, TIFF) else None
     if kind is PNG:
-        chunks = png_metadata(path)
-        exif, xmp, dpi = chunks.exif, chunks.xmp, chunks.dpi
-        orientation = int(_tags(path, kind, exif).get(ORIENTATION, 1))
+        with damage_told(path):
+            chunks = png_metadata(path)
+            exif, xmp, dpi = chunks.exif, chunks.xmp, chunks.dpi
+            orientation = int(parse_exif(exif).get(ORIENTATION, 1))
     header = Header(
         height=image.height,
         width=image.width,
@@ -76,13 +77,15 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
         return image_of(_as_16_bits(path, pixels_of(pixels))) if floating else pixels
 
     def read_metadata() -> Metadata:
-        return Metadata(
-            upright_exif(_tags(path, kind, exif), *photo.size),
-            b"" if channels == 4 else header.icc_profile,
-            upright_xmp(xmp),
-            _photoshop(kind, image),
-            dpi,
-        )
+        with damage_told(path):
+            tags = tiff_tags(path) if kind is TIFF else parse_exif(exif)
+            return Metadata(
+                upright_exif(tags, *photo.size),
+                b"" if channels == 4 else header.icc_profile,
+                upright_xmp(xmp),
+                _photoshop(kind, image),
+                dpi,
+            )
 
     photo = Photo(path, kind, header, stream, read_metadata)
     return photo
@@ -97,13 +100,6 @@ def _load(path: Path, kind: Format, **options: Any) -> pyvips.Image:
         return LOADERS[kind](os.fsencode(path), access="sequential", fail_on="error", **options)
     except pyvips.Error as error:
         raise UnreadablePhotoError(path, reason(error)) from error
-
-
-def _tags(path: Path, kind: Format, exif: bytes) -> Image.Exif:
-    try:
-        return tiff_tags(path) if kind is TIFF else parse_exif(exif)
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError) as error:
-        raise UnreadablePhotoError(path, f"its EXIF is damaged: {error}") from error
 
 
 def _photoshop(kind: Format, image: pyvips.Image) -> bytes:

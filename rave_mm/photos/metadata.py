@@ -8,12 +8,16 @@ how its pixels are stored.
 import re
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from rave_mm.photos.errors import UnreadablePhotoError
 
 ORIENTATION = 0x0112
 EXIF_TAGS, GPS_TAGS = 0x8769, 0x8825
@@ -29,6 +33,18 @@ _RAW_PROFILE = re.compile(rb"\n\w+\n\s*\d+\n([0-9a-fA-F\s]+)")
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _PHOTOSHOP_THUMBNAILS = (b"\x04\x09", b"\x04\x0c")
 _LONGEST_TEXT = 64 * 2**20
+# What Pillow and the lines below raise for tags that are not what they say they are.
+_DAMAGED = (
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,19 @@ class Metadata:
     xmp: bytes = b""
     iptc: bytes = b""
     dpi: tuple[float, float] | None = None
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Refuse a photograph whose metadata cannot be read or kept.
+
+    Raises:
+        UnreadablePhotoError: Names it.
+    """
+    try:
+        yield
+    except _DAMAGED as error:
+        raise UnreadablePhotoError(path, f"its metadata are damaged: {error}") from error
 
 
 def parse_exif(data: bytes) -> Image.Exif:

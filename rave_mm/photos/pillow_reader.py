@@ -17,7 +17,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from rave_mm.photos.colour import image_of
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.formats import BMP, HEIC, WEBP, Format
-from rave_mm.photos.metadata import ORIENTATION, Metadata, upright_exif, upright_xmp
+from rave_mm.photos.metadata import (
+    ORIENTATION,
+    Metadata,
+    damage_told,
+    upright_exif,
+    upright_xmp,
+)
 from rave_mm.photos.photo import Header, Photo, Values
 
 READ_BY_PILLOW = (WEBP, BMP, HEIC)
@@ -66,12 +72,13 @@ def open_with_pillow(path: Path, kind: Format) -> Photo:
 
     def read_metadata() -> Metadata:
         dpi = info.get("dpi")
-        return Metadata(
-            upright_exif(exif, *photo.size),
-            header.icc_profile,
-            upright_xmp(info.get("xmp") or b""),
-            dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
-        )
+        with damage_told(path):
+            return Metadata(
+                upright_exif(exif, *photo.size),
+                header.icc_profile,
+                upright_xmp(info.get("xmp") or b""),
+                dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+            )
 
     photo = Photo(path, kind, header, stream, read_metadata)
     return photo

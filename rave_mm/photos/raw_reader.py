@@ -7,7 +7,7 @@ import pyvips
 from rave_mm.photos.colour import image_of
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.formats import RAW
-from rave_mm.photos.metadata import Metadata, tiff_tags, upright_exif
+from rave_mm.photos.metadata import Metadata, damage_told, tiff_tags, upright_exif
 from rave_mm.photos.photo import Header, Photo
 
 
@@ -40,7 +40,8 @@ def open_raw(path: Path) -> Photo:
             raise UnreadablePhotoError(path, _reason(error)) from error
 
     def read_metadata() -> Metadata:
-        return Metadata(upright_exif(tiff_tags(path), *photo.size))
+        with damage_told(path):
+            return Metadata(upright_exif(tiff_tags(path), *photo.size))
 
     photo = Photo(path, RAW, Header(height, width, deep=True), stream, read_metadata)
     return photo

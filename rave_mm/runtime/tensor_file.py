@@ -19,6 +19,8 @@ _UNREADABLE = (
     ValueError,
     TypeError,
     AttributeError,
+    AssertionError,
+    MemoryError,  # of sizes that are none
     struct.error,
 )
 
@@ -39,6 +41,11 @@ def read_tensors(path: str | Path) -> Any:
     allow_mmengine_checkpoints()
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # It asks for a place before its beginning.
+        raise TensorFileError(f"{path}: {_reason(error)}") from error
     except _UNREADABLE as error:
         raise TensorFileError(f"{path}: {_reason(error)}") from error
 

