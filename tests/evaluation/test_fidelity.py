@@ -39,7 +39,8 @@ def test_psnr_agrees_with_scikit_image(pairs: list[tuple[np.ndarray, np.ndarray]
     for truth, found in pairs:
         (value,) = PhotoPSNR().measure(picture(found)[None], picture(truth))
         wanted = peak_signal_noise_ratio(np.float64(truth), np.float64(found), data_range=255)
-        assert value == pytest.approx(wanted, abs=5e-6)
+        # With NumPy 2, MMagic takes the logarithm in float32.
+        assert value == pytest.approx(wanted, abs=1e-5)
 
 
 def test_ssim_agrees_with_scikit_image(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:

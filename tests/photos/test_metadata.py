@@ -1,8 +1,15 @@
 """What stands beside a photograph's pixels, in the forms that programs write it in."""
 
 import struct
+from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.metadata import Metadata, photoshop_resources, upright_xmp
+from rave_mm.photos.reading import open_photo
+from tests.photos.pictures import chunk, noise
 
 HEAD = b"Photoshop 3.0\0"
 
@@ -44,3 +51,26 @@ def test_xmp_says_upright_in_both_of_its_forms() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert Metadata() == Metadata(b"", b"", b"", b"", None)
+
+
+def test_text_of_a_png_that_ends_too_early(tmp_path: Path) -> None:
+    """Found by fuzzing."""
+    path = tmp_path / "a.png"
+    Image.fromarray(noise()).save(path)
+    content = path.read_bytes()
+    text = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0en")
+    path.write_bytes(content[:33] + text + content[33:])
+    with pytest.raises(UnreadablePhotoError, match="its metadata are damaged"):
+        open_photo(path).load()
+
+
+def test_a_tag_of_another_type_than_it_has_by_rights(tmp_path: Path) -> None:
+    """Found by fuzzing: a maker's name of rational numbers."""
+    path = tmp_path / "a.tif"
+    Image.fromarray(noise()).save(path, tiffinfo={271: "Made by me, well"})
+    content = bytearray(path.read_bytes())
+    at = content.index(struct.pack("<HHI", 271, 2, 17))
+    content[at : at + 8] = struct.pack("<HHI", 271, 5, 2)
+    path.write_bytes(bytes(content))
+    with pytest.raises(UnreadablePhotoError, match="its metadata are damaged"):
+        open_photo(path).load()
