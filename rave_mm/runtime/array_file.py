@@ -1,5 +1,6 @@
 """Reads NumPy's archives (.npz) of arrays alone: nothing in a file is run."""
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ _UNREADABLE = (
     ValueError,
     TypeError,
     SyntaxError,
+    tokenize.TokenError,  # of an array's header
     MemoryError,  # of sizes that are none
     zipfile.BadZipFile,
     zlib.error,
