@@ -50,6 +50,7 @@ from rave_mm.engine.command_line import (
 )
 from rave_mm.engine.dry_run import dry_run
 from rave_mm.engine.exact_resume import KEY as LOOP_STATE
+from rave_mm.engine.loss_inputs_hook import LossInputsHook
 from rave_mm.engine.mistakes import Mistakes, StartedHook
 from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook
 from rave_mm.engine.sound_files import naming, write_soundly
@@ -145,6 +146,8 @@ def train(runner: Runner, beginning: Sequence[str]) -> None:
     for line in beginning:
         print_log(line, "current")
     runner.register_hook(StopHook())
+    if not any(isinstance(hook, LossInputsHook) for hook in runner.hooks):
+        runner.register_hook(LossInputsHook())  # of a config that forgot it, it checks the losses
     runner.register_hook(SoundCheckpointsHook())
     try:
         runner.train()

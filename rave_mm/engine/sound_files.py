@@ -10,14 +10,28 @@ from mmengine.fileio import LocalBackend, register_backend
 
 from rave_mm.runtime.whole_files import replacing
 
+_superseded: list[Path] = []
+
 
 class WholeFilesBackend(LocalBackend):
-    """MMEngine's way of writing files, but that a file has its name only once it is whole."""
+    """MMEngine's way of writing files, but that a file has its name only once it is whole.
+
+    MMEngine removes the oldest checkpoint, or the best one so far, before it writes the next. Here
+    it goes once the next is whole, or the last one might be lost.
+    """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes."""
+        """Write bytes, and remove what was to be removed before."""
         with replacing(Path(filepath)) as unfinished:
             unfinished.write_bytes(obj)
+        while _superseded:
+            path = _superseded.pop()
+            if path != Path(filepath):
+                path.unlink(missing_ok=True)
+
+    def remove(self, filepath: str | Path) -> None:
+        """Remove a file once another is written."""
+        _superseded.append(Path(filepath))
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
         """Write text."""

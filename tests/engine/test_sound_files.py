@@ -8,6 +8,10 @@ import pytest
 from rave_mm.engine.sound_files import WholeFilesBackend, write_soundly
 
 
+def raise_full(self: Path, data: bytes) -> int:
+    raise OSError(28, "No space left on device")
+
+
 class TestWholeFilesBackend:
     def test_writes_bytes_and_text(self, tmp_path: Path) -> None:
         WholeFilesBackend().put(b"weights", tmp_path / "new/iter_2.pth")
@@ -31,6 +35,24 @@ class TestWholeFilesBackend:
             WholeFilesBackend().put(b"new", path)
         assert path.read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_what_is_superseded_goes_once_the_next_file_is_whole(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        backend, old = WholeFilesBackend(), tmp_path / "iter_1.pth"
+        backend.put(b"old", old)
+        backend.remove(old)
+        with monkeypatch.context() as full:
+            full.setattr(Path, "write_bytes", raise_full)
+            with pytest.raises(OSError, match="No space left"):
+                backend.put(b"new", tmp_path / "iter_2.pth")
+        assert old.read_bytes() == b"old"
+        backend.put(b"new", tmp_path / "iter_2.pth")
+        assert not old.exists() and (tmp_path / "iter_2.pth").read_bytes() == b"new"
+        # One that is written once more stays.
+        backend.remove(tmp_path / "iter_2.pth")
+        backend.put(b"anew", tmp_path / "iter_2.pth")
+        assert (tmp_path / "iter_2.pth").read_bytes() == b"anew"
 
 
 def test_a_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
