@@ -16,6 +16,7 @@ from typing_extensions import Unpack
 
 from rave_mm.runtime.setting_error import SettingError
 
+_SCOPES = ("", "mmagic", "rave_mm")
 # Read by MMEngine before it builds the component.
 _OF_ALL = {"type", "_scope_", "priority"}
 _OF_LOADERS = {"dataset", "sampler", "batch_sampler", "collate_fn", "worker_init_fn"}
@@ -67,9 +68,9 @@ def component(settings: Mapping[str, Any]) -> type | None:
     """The class that the `type` names; None where it is not registered (yet), or no class."""
     kind = settings.get("type")
     if isinstance(kind, str):
-        name = kind.rpartition(".")[2]
+        scope, _, name = kind.rpartition(".")
         found = (r.module_dict[name] for r in _registries() if name in r.module_dict)
-        kind = next(found, None)
+        kind = next(found, None) if scope in _SCOPES else None
     return kind if isinstance(kind, type) else None
 
 

@@ -7,17 +7,27 @@ from mmengine.registry import LOG_PROCESSORS
 from mmengine.runner import LogProcessor, Runner
 
 
+_WINDOWS = 10
+
+
 @LOG_PROCESSORS.register_module()
 class PhasedLogProcessor(LogProcessor):
     """MMEngine's, with `phase refinement, round 2` in front of what that logs as numbers.
 
     `PhasedTrainLoop` logs the numbers, with any log processor; in JSON and TensorBoard they stay.
+
+    Of each value, ten windows are kept, not all as by MMEngine, which copies them in every
+    iteration and into every checkpoint. What a `custom_cfg` asks for may lie further back, so with
+    one all are.
     """
 
     def get_log_after_iter(
         self, runner: Runner, batch_idx: int, mode: str
     ) -> tuple[dict[str, Any], str]:
         """The values of the iteration and the line, as MMEngine's."""
+        if not self.custom_cfg:
+            for history in runner.message_hub.log_scalars.values():
+                history.max_length = _WINDOWS * self.window_size
         values, line = super().get_log_after_iter(runner, batch_idx, mode)
         line = re.sub(r"\bphase: \d+  (round: \d+  )?", "", line, count=1)
         return values, _with_phase(line, runner, mode)

@@ -35,3 +35,18 @@ def test_a_validation_without_training_is_in_no_phase(
     del runner.message_hub.runtime_info["phase"]
     _, line = PhasedLogProcessor(by_epoch=False).get_log_after_epoch(runner, 4, "val")
     assert line.startswith("Iter(val) [5/5]    PSNR: 12.5")
+
+
+MAXIMUM = {"data_src": "loss", "log_name": "max", "method_name": "max", "window_size": 9}
+
+
+def test_no_more_is_kept_than_is_needed(tmp_path: Path) -> None:
+    for custom, kept in (([], 20), ([MAXIMUM], 25)):
+        processor = {"type": "PhasedLogProcessor", "window_size": 2, "by_epoch": False}
+        runner, _ = train(
+            tmp_path / f"{kept}",
+            [{**ONE, "iterations": 25}],
+            log_processor={**processor, "custom_cfg": custom},
+        )
+        values, counts = runner.message_hub.get_scalar("train/loss").data
+        assert len(values) == len(counts) == kept
