@@ -6,7 +6,6 @@ from typing import Any
 from mmengine.registry import LOG_PROCESSORS
 from mmengine.runner import LogProcessor, Runner
 
-
 _WINDOWS = 10
 
 
