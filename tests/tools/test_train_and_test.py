@@ -112,6 +112,36 @@ def test_a_killed_training_goes_on_and_is_not_written_over(
     assert text.count("changed since") == 1
 
 
+def test_settings_that_a_place_was_counted_by(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = (CONFIG, "--work-dir", work / "run")
+    run(monkeypatch, "train", *where, *options(2))
+    changed = [*options(4), "randomness.seed=1", "optim_wrapper.optimizer.lr=3e-4"]
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "train", *where, "--resume", *changed)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "randomness.seed: 0 before, 1 now\n" in told and "--resume-anyway" in told
+    assert "optimizer.lr" not in told
+    assert not (work / "run/iter_4.pth").exists()
+    run(monkeypatch, "train", *where, "--resume-anyway", *changed)
+    assert (work / "run/iter_4.pth").is_file()
+    log = sorted((work / "run").glob("*/*.log"))[-1].read_text()
+    assert "changed since then: randomness.seed: 0 before, 1 now" in log
+    assert "changed since then: optim_wrapper.optimizer.lr" in log
+
+
+def test_losses_of_another_channel_order_are_told_without_a_hook_in_the_config(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = [*options(2), "model.losses.identity.channel_order=bgr"]
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "train", CONFIG, "--work-dir", work / "run", *wrong)
+    assert ended.value.code == 2
+    assert "got channel_order='bgr', but the model's data_preprocessor" in capsys.readouterr().err
+
+
 def test_a_second_training_in_the_same_directory_is_refused(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
