@@ -27,6 +27,9 @@ from tests.tools.kills.training import METHODS
 from tests.tools.loading import load_tool
 
 EVERY = 20
+# The memory in which a checkpoint is put together grows with each of the first ones, until it is
+# about as large as a checkpoint: many, so that this is over in the second half.
+CHECKPOINTS = 50
 PHASES = {"RAVE": 1, "CLIP-LIT": 3, "CLIP-LIT-Latent": 3}
 
 
@@ -49,13 +52,17 @@ class NoteResources(Hook):
 
 
 def train(method: str, work_dir: Path, iterations: int) -> ForkProcess:
-    """A training of so many iterations, with a checkpoint at each tenth of it."""
+    """A training of so many iterations, with many checkpoints."""
     work_dir.mkdir(parents=True)
     demo = load_tool("demo")
     settings = [*demo.TINY, *demo.tiny_schedule(METHODS[method], iterations // PHASES[method])]
     settings += ["val_cfg=None", "val_evaluator=None", "val_dataloader=None"]
     settings += ["default_hooks.checkpoint.save_best=None", "default_hooks.logger.interval=10"]
-    settings += [f"default_hooks.checkpoint.interval={iterations // 10}"]
+    settings += [f"default_hooks.checkpoint.interval={iterations // CHECKPOINTS}"]
+    if "CLIP-LIT" in method:
+        prompts = "train_cfg.loaders.prompts"
+        settings += [f"{prompts}.batch_size=2"]
+        settings += [f"{prompts}.dataset.pipeline.{step}.crop_size=48" for step in (2, 3)]
     settings += ["default_hooks.resources.type=NoteResources"]
     arguments = [METHODS[method], "--work-dir", work_dir, "--cfg-options", *settings]
     return start("train", arguments, work_dir.with_suffix(".log"))
