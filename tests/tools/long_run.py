@@ -4,7 +4,7 @@
 
 Run it where `python tools/prepare_data.py demo` has made data/demo. Every method's demo trains with
 small crops; every twentieth iteration the process's memory and open files are noted. The slope of
-the memory, in kB per iteration, is a line through the second half of the notes, when all that stays
+the memory, in kB per iteration, is a line through the last quarter of the notes, when all that stays
 has been allocated; its error is the line's standard error.
 """
 
@@ -28,7 +28,7 @@ from tests.tools.loading import load_tool
 
 EVERY = 20
 # The memory in which a checkpoint is put together grows with each of the first ones, until it is
-# about as large as a checkpoint: many, so that this is over in the second half.
+# about as large as three: many, so that this is over in the last quarter.
 CHECKPOINTS = 50
 PHASES = {"RAVE": 1, "CLIP-LIT": 3, "CLIP-LIT-Latent": 3}
 
@@ -72,7 +72,7 @@ def summary(method: str, work_dir: Path) -> tuple[str, bool]:
     """What became of memory, files and logs, in a line, and whether none of it grew."""
     lines = (work_dir / "resources.jsonl").read_text().splitlines()
     notes = [json.loads(line) for line in lines]
-    late = notes[len(notes) // 2 :]
+    late = notes[len(notes) * 3 // 4 :]
     steps, memory = (np.array([note[key] for note in late]) for key in ("iteration", "kb"))
     (slope, _), covariance = np.polyfit(steps, memory, 1, cov=True)
     error = float(np.sqrt(covariance[0, 0]))
