@@ -4,8 +4,8 @@
 
 Run it where `python tools/prepare_data.py demo` has made data/demo. Every method's demo trains with
 small crops; every twentieth iteration the process's memory and open files are noted. The slope of
-the memory, in kB per iteration, is a line through the last quarter of the notes, when all that stays
-has been allocated; its error is the line's standard error.
+the memory, in kB per iteration, is a line through the last quarter of the notes, when all that
+stays has been allocated; its error is the line's standard error.
 """
 
 import argparse
