@@ -53,7 +53,7 @@ from rave_mm.engine.exact_resume import KEY as LOOP_STATE
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
 from rave_mm.engine.mistakes import Mistakes, StartedHook
 from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook
-from rave_mm.engine.sound_files import naming, write_soundly
+from rave_mm.engine.sound_files import naming, remove_superseded, write_soundly
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
@@ -152,6 +152,7 @@ def train(runner: Runner, beginning: Sequence[str]) -> None:
     try:
         runner.train()
     except TrainingStopped as stopped:
+        remove_superseded()
         print_log(str(stopped), "current")
         leave(128 + stopped.signal)
     except FloatingPointError as error:

@@ -7,6 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from rave_mm.engine.sound_files import remove_superseded
 from rave_mm.runtime.setting_error import SettingError
 
 LARGEST = 1e6
@@ -46,6 +47,14 @@ class SoundCheckpointsHook(Hook):
                         f"default_hooks.checkpoint.save_best: got {name!r}, but validation gives "
                         f"{', '.join(given)}{hint}"
                     )
+
+    def before_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """Remove the checkpoints in whose place others have been written."""
+        remove_superseded()
+
+    def after_train(self, runner: Runner) -> None:
+        """As before an iteration."""
+        remove_superseded()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Refuse what training could not go on from."""

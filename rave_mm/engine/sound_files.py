@@ -10,33 +10,37 @@ from mmengine.fileio import LocalBackend, register_backend
 
 from rave_mm.runtime.whole_files import replacing
 
-_superseded: list[Path] = []
+_superseded: set[Path] = set()
 
 
 class WholeFilesBackend(LocalBackend):
     """MMEngine's way of writing files, but that a file has its name only once it is whole.
 
-    MMEngine removes the oldest checkpoint, or the best one so far, before it writes the next. Here
-    it goes once the next is whole, or the last one might be lost.
+    MMEngine removes the oldest checkpoint, or the best one so far, before it writes the next, and
+    notes the next one's name at last. Here it goes when all that is done, or the last one might be
+    lost: :func:`remove_superseded`.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes, and remove what was to be removed before."""
+        """Write bytes."""
         with replacing(Path(filepath)) as unfinished:
             unfinished.write_bytes(obj)
-        while _superseded:
-            path = _superseded.pop()
-            if path != Path(filepath):
-                path.unlink(missing_ok=True)
+        _superseded.discard(Path(filepath))
 
     def remove(self, filepath: str | Path) -> None:
-        """Remove a file once another is written."""
-        _superseded.append(Path(filepath))
+        """Note a file for :func:`remove_superseded`."""
+        _superseded.add(Path(filepath))
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
         """Write text."""
         with replacing(Path(filepath)) as unfinished:
             unfinished.write_text(obj, encoding=encoding)
+
+
+def remove_superseded() -> None:
+    """Remove the files in whose place others have been written."""
+    while _superseded:
+        _superseded.pop().unlink(missing_ok=True)
 
 
 def write_soundly() -> None:

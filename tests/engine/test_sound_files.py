@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rave_mm.engine.sound_files import WholeFilesBackend, write_soundly
+from rave_mm.engine.sound_files import WholeFilesBackend, remove_superseded, write_soundly
 
 
 def raise_full(self: Path, data: bytes) -> int:
@@ -36,23 +36,26 @@ class TestWholeFilesBackend:
         assert path.read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [path]
 
-    def test_what_is_superseded_goes_once_the_next_file_is_whole(
+    def test_what_is_superseded_goes_at_last(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        backend, old = WholeFilesBackend(), tmp_path / "iter_1.pth"
+        backend, old, new = WholeFilesBackend(), tmp_path / "iter_1.pth", tmp_path / "iter_2.pth"
         backend.put(b"old", old)
         backend.remove(old)
         with monkeypatch.context() as full:
             full.setattr(Path, "write_bytes", raise_full)
             with pytest.raises(OSError, match="No space left"):
-                backend.put(b"new", tmp_path / "iter_2.pth")
+                backend.put(b"new", new)
         assert old.read_bytes() == b"old"
-        backend.put(b"new", tmp_path / "iter_2.pth")
-        assert not old.exists() and (tmp_path / "iter_2.pth").read_bytes() == b"new"
+        backend.put(b"new", new)
+        assert old.read_bytes() == b"old", "`last_checkpoint` may still name it"
+        remove_superseded()
+        assert not old.exists() and new.read_bytes() == b"new"
         # One that is written once more stays.
-        backend.remove(tmp_path / "iter_2.pth")
-        backend.put(b"anew", tmp_path / "iter_2.pth")
-        assert (tmp_path / "iter_2.pth").read_bytes() == b"anew"
+        backend.remove(new)
+        backend.put(b"anew", new)
+        remove_superseded()
+        assert new.read_bytes() == b"anew"
 
 
 def test_a_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,11 @@ import torch
 from mmagic.registry import HOOKS
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.runner import Runner
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
+from rave_mm.engine.stop_hook import StopHook
 from rave_mm.enhancers.backlit_enhancer import BacklitEnhancer
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.photos.reading import read_photo
@@ -110,6 +112,24 @@ def test_a_killed_training_goes_on_and_is_not_written_over(
     assert f"--resume: training goes on from {directory / 'iter_2.pth'}" in text
     assert "changed since then: train_cfg.phases.0.iterations: 2 before, 4 now" in text
     assert text.count("changed since") == 1
+
+
+def test_the_one_checkpoint_that_is_kept_is_there_until_the_next_one_is(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir, seen = work / "run", []
+
+    def look(self: StopHook, runner: Runner, *_: Any, **__: Any) -> None:
+        noted = run_dir / "last_checkpoint"
+        seen.append(sorted(path.name for path in run_dir.glob("iter_*.pth")))
+        if noted.is_file():
+            assert (run_dir / Path(noted.read_text()).name).is_file()
+
+    monkeypatch.setattr(StopHook, "after_train_iter", look)
+    kept = [*options(6), "default_hooks.checkpoint.max_keep_ckpts=1"]
+    run(monkeypatch, "train", CONFIG, "--work-dir", run_dir, *kept)
+    assert sorted(path.name for path in run_dir.glob("iter_*.pth")) == ["iter_6.pth"]
+    assert ["iter_2.pth", "iter_4.pth"] in seen, "the one before goes last"
 
 
 def test_settings_that_a_place_was_counted_by(
