@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from rave_mm.datasets.replayable import ReplayableSampler, derive_seed
+from rave_mm.photos.errors import unreadable_in_worker
 
 KEY = "phased_training"
 """Where a checkpoint has the loop's state."""
@@ -54,14 +55,24 @@ class ReplayableLoaders:
         self._iterators.clear()
 
     def take(self, name: str) -> Any:
-        """The next batch of a loader."""
+        """The next batch of a loader.
+
+        Raises:
+            UnreadablePhotoError: it met one, here or in a worker.
+        """
         loader, sampler = self.loaders[name], self._samplers[name]
         if name not in self._iterators:
             sampler.start = self.samples[name]
             self._iterators[name] = iter(loader)
         assert loader.batch_size is not None  # as with a batch sampler
         self.samples[name] += loader.batch_size * sampler.world_size
-        return next(self._iterators[name])
+        try:
+            return next(self._iterators[name])
+        except RuntimeError as error:
+            unreadable = unreadable_in_worker(error)
+            if unreadable is None:
+                raise
+            raise unreadable from error
 
 
 def _build(name: str, config: Any, seed: int) -> tuple[DataLoader[Any], ReplayableSampler]:

@@ -13,7 +13,11 @@ from mmengine.registry.build_functions import build_scheduler_from_cfg
 
 from rave_mm.engine.component_settings import components
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
-from rave_mm.photos.errors import PhotoFolderError, UnreadablePhotoError
+from rave_mm.photos.errors import (
+    PhotoFolderError,
+    UnreadablePhotoError,
+    unreadable_in_worker,
+)
 from rave_mm.runtime.setting_error import SettingError
 
 STATUS = 2
@@ -61,6 +65,11 @@ class Mistakes:
             yield
         except _MISTAKES as error:
             self._tell(str(error), error)
+        except RuntimeError as error:
+            unreadable = unreadable_in_worker(error)
+            if unreadable is None:
+                raise
+            self._tell(str(unreadable), error)
 
     @contextmanager
     def of_the_config_told(self, config: Config) -> Iterator[None]:

@@ -23,6 +23,25 @@ class UnreadablePhotoError(RuntimeError):
         return f"cannot read photograph {self.path}: {self.reason}"
 
 
+def unreadable_in_worker(error: RuntimeError) -> UnreadablePhotoError | None:
+    """What PyTorch has made of an :class:`UnreadablePhotoError` in a loader's worker: a text.
+
+    Args:
+        error: As the loader raises it, with the worker's traceback in front.
+
+    Returns:
+        The exception again; None if it was another.
+    """
+    told = _IN_WORKER.search(str(error).strip())
+    return None if told is None else UnreadablePhotoError(told[1], told[2])
+
+
+_IN_WORKER = re.compile(
+    rf"^[\w.]+\.{UnreadablePhotoError.__name__}: cannot read photograph (.+?): (.+)\Z",
+    re.MULTILINE | re.DOTALL,
+)
+
+
 class PhotoFolderError(ValueError):
     """A folder without photographs, with unreadable ones, or two that do not pair."""
 

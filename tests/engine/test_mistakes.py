@@ -76,3 +76,17 @@ def test_traceback_shows_where() -> None:
         raise FileNotFoundError("night.png")
     with pytest.raises(TypeError), shown.of_the_config_told(CONFIG):
         raise TypeError("sied")
+
+
+def test_a_photo_that_a_worker_could_not_read_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = "Caught it in DataLoader worker process 0.\nOriginal Traceback:\n  File a.py\n"
+    error = UnreadablePhotoError("night.png", "damaged: cut")
+    kind = f"{type(error).__module__}.{type(error).__name__}"
+    with pytest.raises(SystemExit) as ended, TOLD.told():
+        raise RuntimeError(f"{text}{kind}: {error}\n")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"tools/train.py: {error}\n"
+    with pytest.raises(RuntimeError, match="KeyError"), TOLD.told():
+        raise RuntimeError(f"{text}KeyError: 'a'\n")

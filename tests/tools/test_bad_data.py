@@ -14,6 +14,8 @@ from PIL import Image
 
 from rave_mm.clip.encoder import load_clip
 from rave_mm.direction.residual_vector import residual_from_folders
+from rave_mm.engine.exact_resume import ReplayableLoaders
+from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.writing import write_photo
 from tests.engine.tiny import loader, make_runner
 
@@ -230,6 +232,27 @@ def test_folders_that_change(name: str, tmp_path: Path, said: list[str]) -> None
     WHILE_TRAINING[name](tmp_path / "a.png")
     when, text = row(name)
     assert when == "turn" and text in told(lambda: dataset[0], said)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_in_turn_means_named_whoever_reads(workers: int, tmp_path: Path) -> None:
+    """PyTorch makes a worker's exception a text of sixty lines."""
+    GOOD.save(tmp_path / "a.tif")
+    cut(tmp_path / "a.tif")
+    pipeline = [{"type": "LoadPhoto", "key": "img"}]
+    config = loader(workers=workers)
+    config["dataset"] = {
+        "type": "UnpairedPhotos",
+        "backlit": str(tmp_path),
+        "pipeline": pipeline,
+    }
+    loaders = ReplayableLoaders({"train": config}, seed=0)
+    with pytest.raises(UnreadablePhotoError) as refused:
+        loaders.take("train")
+    loaders.stop()
+    assert refused.value.path == tmp_path / "a.tif"
+    assert refused.value.reason.startswith("damaged or cut short: ")
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_photos_are_added(tmp_path: Path, said: list[str]) -> None:
