@@ -55,7 +55,9 @@ def test_while_the_config_is_built_any_error_is_told(capsys: pytest.CaptureFixtu
     assert "cannot start with this config (--traceback shows where): TypeError: Net" in said
 
 
-def test_it_names_the_place_of_what_was_being_built(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_names_the_place_of_what_was_being_built(
+    mmagic_scope: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = Config({"model": {"losses": {"identity": {"type": "CLIPIdentityLoss"}}}})
     config.model.losses.identity.channel_order = "rbg"
     with pytest.raises(SystemExit), TOLD.of_the_config_told(config):
