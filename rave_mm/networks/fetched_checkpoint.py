@@ -40,8 +40,8 @@ def fetch_checkpoint(address: str) -> Path:
             SHA-256 that the file is to have.
 
     Raises:
-        UnknownCheckpointError: Another kind of address, a file of another hash or of more than
-            :data:`LARGEST` bytes.
+        UnknownCheckpointError: Another kind of address, a file of another hash, one that was cut on
+            the way, or one of more than :data:`LARGEST` bytes.
         URLError: The address does not answer.
     """
     _check_kind(address)
@@ -57,6 +57,11 @@ def fetch_checkpoint(address: str) -> Path:
                     bar.update(len(block))
                     file.write(block)
                     _check_size(address, file.tell())
+                if length and file.tell() != length:
+                    raise UnknownCheckpointError(
+                        f"{address}: got {file.tell()} of {length} bytes; the connection was cut, "
+                        "try again"
+                    )
             _check_hash(address, unfinished)
     _check_hash(address, path)
     return path

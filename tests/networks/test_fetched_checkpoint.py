@@ -1,6 +1,7 @@
 """Checkpoints by address: kept, checked, and from where nobody can change them."""
 
 import hashlib
+import http.server
 from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError
@@ -56,5 +57,20 @@ def test_a_file_that_is_too_large(
     monkeypatch.setattr(fetched_checkpoint, "LARGEST", 999)
     address = f"{serve(tmp_path)}/model.pth"
     with pytest.raises(UnknownCheckpointError, match="more than .* which no checkpoint has"):
+        fetch_checkpoint(address)
+    assert not kept_at(address).exists()
+
+
+def test_a_file_that_was_cut_on_the_way_is_not_kept(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def longer(self: http.server.SimpleHTTPRequestHandler, name: str, value: str) -> None:
+        send(self, name, str(int(value) + 5) if name == "Content-Length" else value)
+
+    send = http.server.SimpleHTTPRequestHandler.send_header
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "send_header", longer)
+    (tmp_path / "model.pth").write_bytes(bytes(1000))
+    address = f"{serve(tmp_path)}/model.pth"
+    with pytest.raises(UnknownCheckpointError, match="got 1000 of 1005 bytes"):
         fetch_checkpoint(address)
     assert not kept_at(address).exists()
