@@ -71,7 +71,8 @@ from rave_mm.engine.command_line import (
     load_config,
 )
 from rave_mm.engine.mistakes import Mistakes, StartedHook
-from rave_mm.engine.sound_files import naming, write_soundly
+from rave_mm.engine.sound_files import write_soundly
+from rave_mm.runtime.whole_files import naming
 
 USUAL_PROTOCOL = "standard"
 

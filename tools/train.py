@@ -53,7 +53,7 @@ from rave_mm.engine.exact_resume import KEY as LOOP_STATE
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
 from rave_mm.engine.mistakes import Mistakes, StartedHook
 from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook
-from rave_mm.engine.sound_files import naming, remove_superseded, write_soundly
+from rave_mm.engine.sound_files import remove_superseded, write_soundly
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
 from rave_mm.engine.work_dir import (
     check_nothing_is_overwritten,
@@ -62,6 +62,7 @@ from rave_mm.engine.work_dir import (
 from rave_mm.networks.checkpoint_file import read_checkpoint
 from rave_mm.runtime.folder_in_use import only_run_in
 from rave_mm.runtime.setting_error import SettingError
+from rave_mm.runtime.whole_files import naming
 
 SHOWN = 20
 

@@ -51,9 +51,8 @@ def check_clouds(clip: FrozenCLIP, clouds: PhotoClouds) -> Findings:
     for name, found in sets.items():
         copies = len(found.paths) - len(_contents(found))
         if len(found.paths) - copies < HANDFUL:
-            few.append(
-                f"{len(found.paths)} in {name}" + f", {copies} of them copies" * bool(copies)
-            )
+            told = f"{len(found.paths)} in {name}"
+            few.append(f"{told}, {copies} of them copies" if copies else told)
     if few:
         warnings.append(
             f"the residual vector is of very few photos ({', '.join(few)}), so each of them sways "

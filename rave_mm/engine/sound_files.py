@@ -2,8 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
@@ -51,17 +49,6 @@ def write_soundly() -> None:
     """
     register_backend("local", WholeFilesBackend, force=True, prefixes="")
     logging.FileHandler.handleError = _refuse  # type: ignore[assignment,method-assign]
-
-
-@contextmanager
-def naming(folder: Path) -> Iterator[None]:
-    """Name the folder in an OSError that names nothing, as those of a full disk do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is not None and error.filename is None:
-            raise OSError(error.errno, error.strerror, str(folder)) from error
-        raise
 
 
 def _refuse(handler: logging.Handler, record: logging.LogRecord) -> None:

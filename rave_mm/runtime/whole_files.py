@@ -13,6 +13,17 @@ _UNFINISHED = re.compile(r"\..+\.(\d+)", re.DOTALL)  # .NAME.PROCESS
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name a file or folder in an OSError that names nothing, as those of a full disk do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file aside, so that a file of this name is always a whole one.
 
@@ -27,12 +38,9 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield unfinished
-        unfinished.replace(path)
-    except OSError as error:
-        if error.errno is not None and error.filename is None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
+        with naming(path):
+            yield unfinished
+            unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 
