@@ -74,7 +74,7 @@ $(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
 	echo "need Python 3.10, 3.11 or 3.12, found none among: $(or $(BASE_PYTHON),python3 python3.12 python3.11 python3.10)." \
 	     "Name one: make setup BASE_PYTHON=/path/to/python3.11" >&2; \
 	exit 1
-	$(PIP) -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/demo.txt -r requirements/tests.txt
+	$(PIP) -c requirements/constraints.txt $(addprefix -r requirements/,core.txt train.txt demo.txt tests.txt)
 	$(PIP) --no-deps -r requirements/mmagic.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	$(VENV)/bin/python tools/check_env.py --quiet --with demo --with tests

@@ -15,11 +15,41 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 SHIPPED_FOLDERS = ("configs", "tools", "requirements")
 
+# What enhancing a photo takes. `tox -e core-oldest,core-newest` tests both ends of each range.
+CORE = [
+    "numpy>=1.24.4,<3",
+    "onnxruntime>=1.20.1,<2",
+    "pillow>=11.3,<14",
+    "pyvips>=3.0,<4",
+    "pyvips-binary>=8.18.3,<9",
+    "tqdm>=4.64.1,<5",
+    "typing_extensions>=4.6,<5",
+]
+# Training, and what else runs PyTorch, takes the versions that were tested: MMagic fits few.
+EXTRAS = {
+    "train": ["train"],
+    "demo": ["train", "demo"],
+    "metrics": ["train", "metrics"],
+    "export": ["train", "export"],
+    "raw": ["raw"],
+    "tests": ["train", "demo", "tests"],
+}
+
 
 def requirements(name: str) -> list[str]:
     """Read `requirements/NAME.txt` without its comments."""
     lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def extras() -> dict[str, list[str]]:
+    """What each extra brings; `all` is all but the tests'."""
+    found = {
+        extra: [line for name in names for line in requirements(name)]
+        for extra, names in EXTRAS.items()
+    }
+    found["all"] = sorted({line for extra in found.keys() - {"tests"} for line in found[extra]})
+    return found
 
 
 def version() -> str:
@@ -64,6 +94,7 @@ setup(
     packages=find_packages(include=["rave_mm", "rave_mm.*"]),
     package_data={
         "rave_mm": [
+            "py.typed",
             "clip/lighting_clip/*",
             "inference/bundled_enhancer.onnx",
             "inference/bundled_enhancer.pth",
@@ -71,10 +102,9 @@ setup(
         ]
     },
     include_package_data=False,
-    install_requires=requirements("runtime"),
-    extras_require={
-        name: requirements(name) for name in ("demo", "metrics", "onnx", "raw", "tests")
-    },
+    install_requires=CORE,
+    extras_require=extras(),
+    entry_points={"console_scripts": ["rave-mm = rave_mm.__main__:run"]},
     cmdclass={"build_py": BuildWithShippedFolders},
     classifiers=[
         "Development Status :: 4 - Beta",

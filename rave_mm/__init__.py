@@ -1,16 +1,57 @@
 """CLIP-guided enhancement of backlit photographs, as components of MMagic."""
 
 import difflib
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rave_mm.inference import enhance
-
-__all__ = ["__version__", "config_path", "enhance"]
+    from rave_mm.clip.encoder import FrozenCLIP
+    from rave_mm.direction.residual_vector import ResidualVector
+    from rave_mm.functional import apply_light_map
+    from rave_mm.inference.choosing import enhance
+    from rave_mm.inference.photo_enhancer import PhotoEnhancer
+    from rave_mm.inference.shipped import ShippedEnhancer
+    from rave_mm.losses.clip_identity_loss import CLIPIdentityLoss
+    from rave_mm.losses.prompt_losses import CLIPEnhanceLoss
+    from rave_mm.losses.residual_guidance_loss import ResidualGuidanceLoss
+    from rave_mm.networks.light_map_unet import LightMapUNet
+    from rave_mm.networks.small_view_net import SmallViewLightMapNet
 
 __version__ = "0.1.0"
+
+# Imported when they are asked for: what needs no PyTorch, and what does, which takes seconds.
+_LIGHT = {
+    "ShippedEnhancer": "rave_mm.inference.shipped",
+    "enhance": "rave_mm.inference.choosing",
+}
+_WITH_PYTORCH = {
+    "CLIPEnhanceLoss": "rave_mm.losses.prompt_losses",
+    "CLIPIdentityLoss": "rave_mm.losses.clip_identity_loss",
+    "FrozenCLIP": "rave_mm.clip.encoder",
+    "LightMapUNet": "rave_mm.networks.light_map_unet",
+    "PhotoEnhancer": "rave_mm.inference.photo_enhancer",
+    "ResidualGuidanceLoss": "rave_mm.losses.residual_guidance_loss",
+    "ResidualVector": "rave_mm.direction.residual_vector",
+    "SmallViewLightMapNet": "rave_mm.networks.small_view_net",
+    "apply_light_map": "rave_mm.functional",
+}
+__all__ = [
+    "CLIPEnhanceLoss",
+    "CLIPIdentityLoss",
+    "FrozenCLIP",
+    "LightMapUNet",
+    "PhotoEnhancer",
+    "ResidualGuidanceLoss",
+    "ResidualVector",
+    "ShippedEnhancer",
+    "SmallViewLightMapNet",
+    "__version__",
+    "apply_light_map",
+    "config_path",
+    "enhance",
+]
 
 # libvips would print its warnings; it reads this when it is loaded, see rave_mm.photos.
 os.environ.setdefault("VIPS_WARNING", "0")
@@ -55,9 +96,18 @@ def config_path(name: str) -> Path:
 
 
 def __getattr__(name: str) -> Any:
-    """Import `enhance` when it is asked for: it needs PyTorch, which takes seconds."""
-    if name == "enhance":
-        from rave_mm.inference import enhance
+    """Import a public name when it is asked for."""
+    if name in _LIGHT:
+        return getattr(importlib.import_module(_LIGHT[name]), name)
+    if name in _WITH_PYTORCH:
+        from rave_mm.runtime import compat
+        from rave_mm.runtime.extras import needs
 
-        return enhance
+        with needs("train", f"rave_mm.{name} takes PyTorch"):
+            compat.apply()  # without these cures MMagic does not import
+            return getattr(importlib.import_module(_WITH_PYTORCH[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,29 +1,37 @@
-"""Run a tool of this package from anywhere: `python -m rave_mm TOOL [ARGUMENTS]`."""
+"""Run a tool of this package: `rave-mm TOOL [ARGUMENTS]`, or `python -m rave_mm TOOL`."""
 
 import ast
 import difflib
-import runpy
+import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from rave_mm import _shipped
+from rave_mm.runtime.extras import HOW_TO_INSTALL
 
 
 def _tools() -> dict[str, Path]:
     """Map each tool's name to its file."""
-    return {path.stem: path for path in sorted(_shipped("tools").glob("[!_]*.py"))}
+    return {
+        path.stem.replace("_", "-"): path for path in sorted(_shipped("tools").glob("[!_]*.py"))
+    }
 
 
 def _summary(path: Path) -> str:
     """Read the first line of a tool's docstring without running the tool."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return docstring.partition("\n")[0]
+    # How a clone runs it is of no use to who reads this list.
+    return re.sub(r": `python tools/.*", ".", docstring.partition("\n")[0])
 
 
 def _usage(tools: dict[str, Path]) -> str:
     width = max(map(len, tools), default=0)
     lines = [f"  {name:<{width}}  {_summary(path)}" for name, path in tools.items()]
-    return "\n".join(["usage: python -m rave_mm TOOL [ARGUMENTS]", "", "tools:", *lines])
+    return "\n".join(
+        ["usage: rave-mm TOOL [ARGUMENTS]", "       rave-mm TOOL --help", "", "tools:", *lines]
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -41,19 +49,39 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage(tools))
         return 0
-    name = arguments[0].removesuffix(".py").replace("-", "_")
+    name = arguments[0].removesuffix(".py").replace("_", "-")
     if name not in tools:
         close = difflib.get_close_matches(name, tools, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         print(f"no tool {arguments[0]!r}.{hint}\n\n{_usage(tools)}", file=sys.stderr)
         return 2
     tool = tools[name]
-    sys.argv = [str(tool), *arguments[1:]]
+    sys.argv = [f"rave-mm {name}", *arguments[1:]]  # what the tool calls itself in its help
     # What Python does for `python tools/train.py`: tools may import their neighbours.
     sys.path.insert(0, str(tool.parent))
-    runpy.run_path(str(tool), run_name="__main__")
+    _run(tool)
     return 0
 
 
-if __name__ == "__main__":
+def _run(tool: Path) -> None:
+    """As `runpy.run_path`, which would put the file's name in place of `sys.argv[0]`."""
+    module, main_module = ModuleType("__main__"), sys.modules["__main__"]
+    module.__file__ = str(tool)
+    sys.modules["__main__"] = module
+    try:
+        exec(compile(tool.read_bytes(), tool, "exec"), module.__dict__)
+    except ModuleNotFoundError as error:
+        if all(find_spec(package) for package in ("torch", "mmagic")):
+            raise
+        sys.exit(f"{sys.argv[0]}: got no {error.name}. {HOW_TO_INSTALL['train']}")
+    finally:
+        sys.modules["__main__"] = main_module
+
+
+def run() -> None:
+    """The command `rave-mm`."""
     sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

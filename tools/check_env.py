@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON_RANGE = ((3, 10), (3, 13))
-GROUPS = ("runtime", "mmagic", "demo", "tests")
+GROUPS = ("core", "train", "mmagic", "demo", "tests")
 OPTIONAL = ("demo", "tests")
 
 # The first version of each that is known not to work; others than the tested one may.
@@ -198,7 +198,8 @@ def remedies(wrong: list[Package], errors: list[str]) -> list[str]:
     if any("libGL" in error for error in errors):
         commands.append(f"{pip} --force-reinstall --no-deps opencv-python-headless==4.11.0.86")
     elif errors and not wrong:
-        commands.append(f"{pip} -r {ROOT / 'requirements' / 'runtime.txt'}   # the tested versions")
+        files = " ".join(f"-r {ROOT / 'requirements' / name}.txt" for name in ("core", "train"))
+        commands.append(f"{pip} {files}   # the tested versions")
     return commands
 
 

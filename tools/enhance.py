@@ -101,15 +101,15 @@ if __name__ == "__main__":
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from rave_mm.inference.choosing import choose_enhancer
 from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs
 from rave_mm.inference.photo_run import Outcome, PhotoRun
-from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.photos.folders import first_few
-from rave_mm.runtime.compat import silence_import_noise
 from rave_mm.runtime.folder_in_use import FolderInUseError, only_run_in
 
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
+    from rave_mm.inference.shipped import ShippedEnhancer
 
 REPORT = "enhance.csv"
 MEASURED = ("newly_clipped", "dark", "hue_shift", "green_shift")
@@ -222,25 +222,17 @@ def gathered(outcomes: list[Outcome], processes: int) -> list[Outcome]:
 
 
 def load_enhancer(arguments: argparse.Namespace) -> "PhotoEnhancer | ShippedEnhancer":
-    """The enhancer that was asked for; for the one that ships, on a CPU, without PyTorch."""
-    precision: Precision = arguments.precision
-    shipped = arguments.checkpoint == BUNDLED_ENHANCER and precision == "float32"
-    if shipped and arguments.device in ("auto", "cpu"):
-        return ShippedEnhancer(arguments.light_map_side)
-    silence_import_noise()
-    import torch
-
-    from rave_mm.inference.photo_enhancer import PhotoEnhancer
-
-    device = choose_device(arguments.device)
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return PhotoEnhancer(
-        arguments.checkpoint,
+    """The enhancer that was asked for, on this process's own GPU."""
+    device = arguments.device
+    if "LOCAL_RANK" in os.environ and device != "cpu":
+        chosen = choose_device(device)
+        device = f"cuda:{os.environ['LOCAL_RANK']}" if chosen.type == "cuda" else "cpu"
+    return choose_enhancer(
+        checkpoint=arguments.checkpoint,
         device=device,
         padding_mode=arguments.padding_mode,
         light_map_side=arguments.light_map_side,
-        precision=precision,
+        precision=arguments.precision,
     )
 
 
@@ -267,7 +259,7 @@ def main(given: argparse.Namespace | None = None) -> None:
             sharing=int(os.environ.get("LOCAL_WORLD_SIZE", 1)),
             max_pixels=round(arguments.max_megapixels * 1e6),
         )
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(f"tools/enhance.py: {error}")
     if processes > 1:
         import torch.distributed as dist

@@ -53,7 +53,7 @@ def main(given: argparse.Namespace | None = None) -> None:
     except ImportError as error:
         sys.exit(
             f"tools/export_onnx.py: {error}; expected the packages of the extra `onnx`: "
-            "pip install '.[onnx]'"
+            "pip install '.[export]'"
         )
     except (OSError, ValueError, ExportError) as error:
         sys.exit(f"tools/export_onnx.py: {error}")

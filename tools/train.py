@@ -1,4 +1,11 @@
-"""Train a model: `python tools/train.py CONFIG`."""
+"""Train a model: `python tools/train.py CONFIG`, or on two folders of your own photos:
+
+    python tools/train.py --backlit DIR --well-lit DIR
+
+Backlit photos are trained on, well-lit ones (of other scenes, or the same) say what good light
+looks like. OpenAI's CLIP guides where its weights are to be had, else the bundled one; the log says
+which. docs/data.md says what photos fit.
+"""
 
 import argparse
 import os
@@ -11,8 +18,12 @@ from rave_mm.engine.arguments import add_run_arguments
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_run_arguments(parser)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_run_arguments(parser, config_needed=False)
+    parser.add_argument("--backlit", type=Path, metavar="DIR", help="in place of a config: photos")
+    parser.add_argument("--well-lit", type=Path, metavar="DIR", help="and those to learn from")
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -30,7 +41,11 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="print the timeline and what a batch of each phase holds, and stop",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    folders = [arguments.backlit, arguments.well_lit]
+    if (arguments.config is None) != all(folders) or any(folders) != all(folders):
+        parser.error("expected either a config, or both --backlit DIR and --well-lit DIR")
+    return arguments
 
 
 if __name__ == "__main__":
@@ -52,6 +67,7 @@ from rave_mm.engine.dry_run import dry_run
 from rave_mm.engine.exact_resume import KEY as LOOP_STATE
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
 from rave_mm.engine.mistakes import Mistakes, StartedHook
+from rave_mm.engine.own_photos import config_of_own_photos
 from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook
 from rave_mm.engine.sound_files import remove_superseded, write_soundly
 from rave_mm.engine.stop_hook import StopHook, TrainingStopped
@@ -169,7 +185,14 @@ def main(given: argparse.Namespace | None = None) -> None:
             "tools/train.py: --amp needs a GPU; on a CPU, float32 is faster than mixed precision"
         )
     mistakes = Mistakes("tools/train.py", arguments.traceback)
+    beginning = []
     with mistakes.told():
+        if arguments.config is None:
+            arguments.config, settings, guide = config_of_own_photos(
+                arguments.backlit, arguments.well_lit
+            )
+            arguments.cfg_options = [*settings, *arguments.cfg_options]
+            beginning.append(guide)
         config = load_config(arguments)
         if arguments.amp:
             use_mixed_precision(config)
@@ -180,18 +203,20 @@ def main(given: argparse.Namespace | None = None) -> None:
         work_dir = Path(config.work_dir)
         write_soundly()
         with alone_in(work_dir):
-            beginning = []
             if arguments.resume or arguments.resume_anyway:
-                beginning = go_on_from_work_dir(config, arguments.resume_anyway)
+                beginning += go_on_from_work_dir(config, arguments.resume_anyway)
             else:
                 check_nothing_is_overwritten(work_dir)
             with mistakes.of_the_config_told(config), naming(work_dir):
                 runner = build_runner(config)
                 runner.register_hook(StartedHook(mistakes))
                 train(runner, beginning)
+    newest, _ = newest_complete_checkpoint(work_dir)
     print_log(
         f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"
-        f"  tensorboard --logdir {config.work_dir}",
+        f"  tensorboard --logdir {config.work_dir}\n"
+        "and enhance photos with the newest one with\n"
+        f"  rave-mm enhance PHOTOS --out FOLDER --checkpoint {newest}",
         "current",
     )
     leave()

@@ -4,10 +4,16 @@ import argparse
 from pathlib import Path
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that MMagic's users know."""
+def add_run_arguments(parser: argparse.ArgumentParser, config_needed: bool = True) -> None:
+    """Add the arguments that MMagic's users know.
+
+    Args:
+        parser: To add them to.
+        config_needed: Whether it is a mistake not to name a config.
+    """
     parser.add_argument(
         "config",
+        nargs=None if config_needed else "?",
         help="a config file, or the name of one of this package, as rave/rave_baid_paired.py",
     )
     parser.add_argument(

@@ -17,6 +17,7 @@ import rave_mm.registry  # noqa: F401 - configs may name this package's bases as
 from rave_mm import config_path
 from rave_mm.engine.component_settings import check_components
 from rave_mm.engine.overrides import override
+from rave_mm.engine.quiet_runner import QuietRunner
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
 from rave_mm.networks.fetched_checkpoint import fetch_checkpoint, is_address
@@ -81,7 +82,7 @@ def build_runner(config: Config) -> Runner:
     trained = _find_unused_parameters(config)
     if config.launcher != "none" and not torch.cuda.is_available():
         _connect_without_gpu(config)
-    runner = Runner.from_cfg(config)
+    runner = QuietRunner.from_cfg(config)
     if trained:
         print_log(
             f"several processes, and what trains is {' or '.join(trained)}: "

@@ -1,6 +1,7 @@
 """Log lines that name the phase."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from mmengine.registry import LOG_PROCESSORS
@@ -11,7 +12,7 @@ _WINDOWS = 10
 
 @LOG_PROCESSORS.register_module()
 class PhasedLogProcessor(LogProcessor):
-    """MMEngine's, with `phase refinement, round 2` in front of what that logs as numbers.
+    """MMEngine's, with `phase refinement, round 2` in front of what that logs as numbers; an ETA too.
 
     `PhasedTrainLoop` logs the numbers, with any log processor; in JSON and TensorBoard they stay.
 
@@ -29,6 +30,11 @@ class PhasedLogProcessor(LogProcessor):
                 history.max_length = _WINDOWS * self.window_size
         values, line = super().get_log_after_iter(runner, batch_idx, mode)
         line = re.sub(r"\bphase: \d+  (round: \d+  )?", "", line, count=1)
+        if mode == "train":
+            # MMagic's timer does not tell what is left, which MMEngine's log would show.
+            seconds = runner.message_hub.get_scalar("train/time").mean(self.window_size)
+            left = timedelta(seconds=round(seconds * (runner.max_iters - runner.iter - 1)))
+            line = line.replace("  lr: ", f"  eta: {left}  lr: ", 1)
         return values, _with_phase(line, runner, mode)
 
     def get_log_after_epoch(

@@ -103,7 +103,7 @@ class PhotoMUSIQ(PhotoMetric):
             raise NotComputableError(
                 "the package pyiqa is not installed",
                 "Install it beside the rest: python -m pip install -c requirements/constraints.txt "
-                "-r requirements/runtime.txt -r requirements/metrics.txt",
+                "-r requirements/core.txt -r requirements/train.txt -r requirements/metrics.txt",
             )
         self.weights = find_metric_weights(MUSIQ_WEIGHTS, Path(torch.hub.get_dir()) / "pyiqa")
 

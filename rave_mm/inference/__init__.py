@@ -3,15 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rave_mm.inference.photo_enhancer import PhotoEnhancer, enhance
+    from rave_mm.inference.choosing import enhance
+    from rave_mm.inference.photo_enhancer import PhotoEnhancer
 
 __all__ = ["PhotoEnhancer", "enhance"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import these when they are asked for: they need PyTorch, which takes seconds."""
-    if name in __all__:
-        from rave_mm.inference import photo_enhancer
+    """Import these when they are asked for: `PhotoEnhancer` needs PyTorch, which takes seconds."""
+    if name == "enhance":
+        from rave_mm.inference.choosing import enhance
 
-        return getattr(photo_enhancer, name)
+        return enhance
+    if name == "PhotoEnhancer":
+        from rave_mm.inference.photo_enhancer import PhotoEnhancer
+
+        return PhotoEnhancer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

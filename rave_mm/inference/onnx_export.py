@@ -135,7 +135,7 @@ def export_onnx(network: LightMapNetwork, path: Path | str) -> float:
             raise ExportError(
                 f"the exported network is off by {difference:.2g}; expected at most "
                 f"{TOLERANCE:.0e}: are onnx, onnxscript and onnxruntime those of "
-                "requirements/onnx.txt?"
+                "requirements/export.txt?"
             )
     return difference
 

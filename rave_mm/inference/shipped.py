@@ -1,25 +1,17 @@
-"""Enhances with the network that ships, without PyTorch where that can be."""
-
-from functools import cached_property
-from typing import TYPE_CHECKING
+"""Enhances with the network that ships, without PyTorch."""
 
 import numpy as np
 
-from rave_mm.inference.bundled import BUNDLED_ENHANCER, BUNDLED_ONNX
+from rave_mm.inference.arrays import check_pixels, colours_of, enhance_windows, lit_by_lines
+from rave_mm.inference.bundled import BUNDLED_ONNX
+from rave_mm.inference.enhancer import Enhancer
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.seeing import OnnxSeer
-from rave_mm.photos.colour import ColourSpace
-from rave_mm.runtime.compat import silence_import_noise
-
-if TYPE_CHECKING:
-    from rave_mm.inference.photo_enhancer import PhotoEnhancer
+from rave_mm.photos.colour import ColourSpace, image_of
 
 
-class ShippedEnhancer(OnnxSeer):
-    """Enhances with the network that ships, on a CPU, and imports PyTorch only where it must.
-
-    Most files need no PyTorch: the network looks at them in onnxruntime, and libvips does the rest.
-    Photographs whose values are not sRGB are enhanced as arrays, which takes it.
+class ShippedEnhancer(OnnxSeer, Enhancer):
+    """Enhances with the network that ships, on a CPU: onnxruntime, NumPy and libvips.
 
     Args:
         light_map_side: Pixels of the view's long side; None for the network's own.
@@ -44,19 +36,11 @@ class ShippedEnhancer(OnnxSeer):
         meter: FailureMeter | None = None,
         light_map: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Enhance an array, as :meth:`PhotoEnhancer.enhance_pixels`."""
-        return self._of_arrays.enhance_pixels(
-            pixels,
-            strength,
-            colour=colour,
-            max_memory=max_memory,
-            meter=meter,
-            light_map=light_map,
+        """Enhance an array, as :class:`Enhancer` has it; `max_memory` is not needed."""
+        check_pixels(pixels)
+        space = colours_of(pixels, colour)
+        _, lines = self.see(image_of(pixels), space)
+        windows = lit_by_lines(pixels, space, lines)
+        return enhance_windows(
+            pixels, windows, strength, colour=space, meter=meter, light_map=light_map
         )
-
-    @cached_property
-    def _of_arrays(self) -> "PhotoEnhancer":
-        silence_import_noise()
-        from rave_mm.inference.photo_enhancer import PhotoEnhancer
-
-        return PhotoEnhancer(BUNDLED_ENHANCER, device="cpu", light_map_side=self.light_map_side)

@@ -14,7 +14,6 @@ trained on small photographs, that is a gain on large ones: docs/enhance.md has 
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
@@ -153,14 +152,15 @@ def fit_lines(light_map: FloatArray, brightness: FloatArray) -> LightLines:
 
 def _box(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over boxes, which end where the picture ends."""
-    size = (2 * _RADIUS + 1, 2 * _RADIUS + 1)
+    down, across = (_averaging(side) for side in values.shape)
+    return down @ values @ across.T
 
-    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        outside = cv2.BORDER_CONSTANT  # of 0
-        found = cv2.boxFilter(values, -1, size, normalize=False, borderType=outside)
-        return np.asarray(found, np.float64)
 
-    return total(values) / total(np.ones_like(values))
+def _averaging(side: int) -> NDArray[np.float64]:
+    """The matrix that takes the mean over `_RADIUS` neighbours each way, as far as there are."""
+    places = np.arange(side)
+    near = np.abs(places[:, None] - places) <= _RADIUS
+    return near / near.sum(1, keepdims=True)
 
 
 def _enlarging(side: int, whole: int, start: int, stop: int) -> FloatArray:

@@ -163,12 +163,12 @@ def test_requirement_lines(
     version: tuple[int, int],
     expected: list[tuple[str, str]],
 ) -> None:
-    (tmp_path / "runtime.txt").write_text(line + "\n", encoding="utf-8")
+    (tmp_path / "core.txt").write_text(line + "\n", encoding="utf-8")
     monkeypatch.setattr(sys, "version_info", (*version, 0))
-    assert check_env.read_requirements(tmp_path, "runtime") == expected
+    assert check_env.read_requirements(tmp_path, "core") == expected
 
 
 def test_loose_requirement_is_refused(check_env: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "runtime.txt").write_text("torch>=2\n", encoding="utf-8")
+    (tmp_path / "core.txt").write_text("torch>=2\n", encoding="utf-8")
     with pytest.raises(ValueError, match="got 'torch>=2', expected a line like name==1.2"):
-        check_env.read_requirements(tmp_path, "runtime")
+        check_env.read_requirements(tmp_path, "core")
