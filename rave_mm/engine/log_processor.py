@@ -12,7 +12,7 @@ _WINDOWS = 10
 
 @LOG_PROCESSORS.register_module()
 class PhasedLogProcessor(LogProcessor):
-    """MMEngine's, with `phase refinement, round 2` in front of what that logs as numbers; an ETA too.
+    """MMEngine's, with `phase refinement, round 2` in front of what that logs as numbers; an ETA.
 
     `PhasedTrainLoop` logs the numbers, with any log processor; in JSON and TensorBoard they stay.
 

@@ -30,6 +30,6 @@ def test_the_file_has_them_and_the_screen_does_not(
     monkeypatch.setattr(tiny, "Runner", QuietRunner)
     runner, _ = train(tmp_path, [ONE])
     printed = "".join(capsys.readouterr())
-    for words in ("System environment:", "Config:\n", "Hooks will be executed"):
+    for words in ("System environment:", "Hooks will be executed"):
         assert words in text(runner) and words not in printed
     assert "Iter(train)" in text(runner)
