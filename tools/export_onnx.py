@@ -52,7 +52,7 @@ def main(given: argparse.Namespace | None = None) -> None:
         difference = export_onnx(network, arguments.out)
     except ImportError as error:
         sys.exit(
-            f"tools/export_onnx.py: {error}; expected the packages of the extra `onnx`: "
+            f"tools/export_onnx.py: {error}; expected the packages of the extra `export`: "
             "pip install '.[export]'"
         )
     except (OSError, ValueError, ExportError) as error:

@@ -34,7 +34,7 @@ class PhasedLogProcessor(LogProcessor):
             # MMagic's timer does not tell what is left, which MMEngine's log would show.
             seconds = runner.message_hub.get_scalar("train/time").mean(self.window_size)
             left = timedelta(seconds=round(seconds * (runner.max_iters - runner.iter - 1)))
-            line = line.replace("  lr: ", f"  eta: {left}  lr: ", 1)
+            line = f"{line.rstrip()}  eta: {left}"
         return values, _with_phase(line, runner, mode)
 
     def get_log_after_epoch(

@@ -11,7 +11,7 @@ from tests.engine.test_phased_train_loop import ONE, PAIR, text, train
 
 def test_lines_of_training_name_phase_and_round_in_place_of_their_numbers(tmp_path: Path) -> None:
     runner, _ = train(tmp_path, [ONE, {"rounds": 2, "phases": [PAIR]}])
-    assert re.search(r"]  phase pair turn, round 2  eta: \d:\d\d:\d\d  lr: ", text(runner))
+    assert re.search(r"]  phase pair turn, round 2  lr: .*  eta: 0:00:00\n", text(runner))
     assert "phase: " not in text(runner)
 
 
@@ -22,7 +22,7 @@ def test_the_time_that_is_left(tmp_path: Path) -> None:
     for seconds in (50.0, 3.0, 4.0):
         runner.message_hub.update_scalar("train/time", seconds)
     _, line = processor.get_log_after_iter(runner, 9, "train")
-    assert "eta: 0:58:20  " in line  # 1000 iterations of 3.5 s
+    assert line.endswith("  eta: 0:58:20")  # 1000 iterations of 3.5 s
 
 
 def test_lines_of_validation_do_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,6 @@ def test_what_is_told(
         tool.main()
     monkeypatch.setattr(sys, "argv", ["export_onnx.py", str(checkpoint), "--out", out])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(SystemExit, match=r"onnxruntime.*pip install '\.\[onnx\]'"):
+    with pytest.raises(SystemExit, match=r"onnxruntime.*pip install '\.\[export\]'"):
         tool.main()
     assert not Path(out).exists()
