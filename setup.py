@@ -1,8 +1,8 @@
 """Static metadata of rave_mm; imports nothing of the package and fetches nothing.
 
-`configs/`, `tools/` and `requirements/` lie beside the package in a clone. OpenMMLab's tools look
-for them in `PACKAGE/.mim`, so that is where a build puts them: copies in a wheel, links to the
-clone in an editable install.
+`configs/`, `tools/`, `requirements/` and the index of models lie beside the package in a clone.
+OpenMMLab's tools look for them in `PACKAGE/.mim`, so that is where a build puts them: copies in a
+wheel, links to the clone in an editable install.
 """
 
 import re
@@ -13,7 +13,8 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-SHIPPED_FOLDERS = ("configs", "tools", "requirements")
+# MMEngine wants the index before it looks for a config, and `mim search` reads it.
+SHIPPED = ("configs", "tools", "requirements", "model-index.yml")
 
 # What enhancing a photo takes. `tox -e core-oldest,core-newest` tests both ends of each range.
 CORE = [
@@ -68,17 +69,14 @@ class BuildWithShippedFolders(build_py):
         mim = Path(ROOT if self.editable_mode else self.build_lib, "rave_mm", ".mim")
         shutil.rmtree(mim, ignore_errors=True)  # rmtree does not follow links
         mim.mkdir(parents=True)
-        # MMEngine wants an index of published models before it looks for a config.
-        (mim / "model-index.yml").write_text("Import: []\n", encoding="utf-8")
-        for folder in SHIPPED_FOLDERS:
-            if not (ROOT / folder).is_dir():
-                continue
+        for name in SHIPPED:
+            source = ROOT / name
             if self.editable_mode:
-                (mim / folder).symlink_to(Path("..", "..", folder), target_is_directory=True)
+                (mim / name).symlink_to(Path("..", "..", name), target_is_directory=source.is_dir())
+            elif source.is_dir():
+                shutil.copytree(source, mim / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                shutil.copytree(
-                    ROOT / folder, mim / folder, ignore=shutil.ignore_patterns("__pycache__")
-                )
+                shutil.copyfile(source, mim / name)
 
 
 setup(
@@ -89,6 +87,7 @@ setup(
     if (ROOT / "README.md").is_file()
     else "",
     long_description_content_type="text/markdown",
+    author="The developers of rave_mm",
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["rave_mm", "rave_mm.*"]),

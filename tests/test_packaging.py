@@ -46,6 +46,11 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_citation_has_the_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {rave_mm.__version__}\n" in citation
+
+
 def test_config_is_found_in_a_clone(clone: Path) -> None:
     expected = clone / "configs" / "demo" / "rave_demo.py"
     assert config_path("demo/rave_demo.py") == expected
@@ -147,7 +152,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
 @pytest.mark.slow
 def test_wheel_holds_everything_that_is_needed(wheel: zipfile.Path) -> None:
     names = set(wheel.root.namelist())
-    expected = {f"rave_mm/.mim/{name}" for name in shipped("configs", "*.py")}
+    configs = {name for kind in ("py", "md", "yml") for name in shipped("configs", f"*.{kind}")}
+    expected = {f"rave_mm/.mim/{name}" for name in configs}
     expected |= {f"rave_mm/.mim/{name}" for name in shipped("tools", "*.py")}
     expected |= {f"rave_mm/.mim/{name}" for name in shipped("requirements", "*.txt")}
     expected |= {"rave_mm/.mim/model-index.yml"}
