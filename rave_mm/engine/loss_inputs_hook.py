@@ -1,10 +1,9 @@
 """What losses must know of a model that hands them its result and the ground truth alone."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmagic.registry import HOOKS
-from mmagic.structures import DataSample
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -13,6 +12,9 @@ from torch.utils.hooks import RemovableHandle
 
 from rave_mm.losses.clip_identity_loss import CLIPIdentityLoss
 from rave_mm.losses.clip_loss import CLIPLoss
+
+if TYPE_CHECKING:  # MMagic imports only after its cures, and tools import this before them
+    from mmagic.structures import DataSample
 
 
 @HOOKS.register_module()
@@ -60,7 +62,7 @@ class LossInputsHook(Hook):
             if isinstance(loss, CLIPIdentityLoss) and loss.compare_with_input:
                 loss.model_input = inputs["img"] if isinstance(inputs, dict) else inputs
 
-    def _check_order(self, samples: DataSample | None) -> None:
+    def _check_order(self, samples: "DataSample | None") -> None:
         """MMagic notes the order in the batch's data sample: that of each of its photos."""
         noted = {} if samples is None else samples.metainfo
         orders = noted.get("gt_img_output_channel_order", noted.get("img_output_channel_order"))

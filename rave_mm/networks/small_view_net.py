@@ -126,7 +126,7 @@ class SmallViewLightMapNet(BaseModule):
 
     def view(self, x: Tensor) -> Tensor:
         """Photographs (N, 3, H, W) reduced to at most `side` pixels."""
-        height, width = x.shape[2:]
+        height, width = (int(side) for side in x.shape[2:])  # tensors where PyTorch traces
         scale = self.side / max(height, width)
         if scale >= 1:
             return x

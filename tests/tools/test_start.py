@@ -32,3 +32,29 @@ def test_a_mistake_is_told_as_early() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "got 'a', expected KEY=VALUE" in done.stderr
+
+
+def test_tools_that_train_import_with_numpy_2() -> None:
+    """It has no `bool8`, which MMagic asks for: only the cures let MMagic be imported."""
+    program = """
+import sys
+import numpy
+known = numpy.__getattr__
+def without_bool8(name):
+    if name == "bool8":
+        raise AttributeError(name)
+    return known(name)
+numpy.__getattr__ = without_bool8
+from tests.tools.loading import load_tool
+for name in ("train", "test", "benchmark_losses"):
+    load_tool(name)
+print("done")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=TOOLS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "done\n", done.stderr
