@@ -59,6 +59,7 @@ from mmengine.runner import Runner
 
 from rave_mm.engine.changed_settings import changed_settings, settings_of_the_place
 from rave_mm.engine.command_line import (
+    LIGHT_MAP_NETWORKS,
     build_runner,
     leave,
     load_config,
@@ -178,6 +179,18 @@ def train(runner: Runner, beginning: Sequence[str]) -> None:
         sys.exit(f"tools/train.py: {error} {saved}")
 
 
+def what_next(config: Config) -> str:
+    """Where everything is, and the commands that people want next."""
+    folder = config.work_dir
+    lines = [f"checkpoints, logs and pictures are in {folder}; see them with"]
+    lines.append(f"  tensorboard --logdir {folder}")
+    newest, _ = newest_complete_checkpoint(Path(folder))
+    if newest and (config.model.get("generator") or {}).get("type") in LIGHT_MAP_NETWORKS:
+        lines.append("enhance photos with the newest checkpoint with")
+        lines.append(f"  rave-mm enhance PHOTOS --out FOLDER --checkpoint {newest}")
+    return "\n".join(lines)
+
+
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
     if arguments.amp and not torch.cuda.is_available():
@@ -211,14 +224,7 @@ def main(given: argparse.Namespace | None = None) -> None:
                 runner = build_runner(config)
                 runner.register_hook(StartedHook(mistakes))
                 train(runner, beginning)
-    newest, _ = newest_complete_checkpoint(work_dir)
-    print_log(
-        f"checkpoints, logs and pictures are in {config.work_dir}; see them with\n"
-        f"  tensorboard --logdir {config.work_dir}\n"
-        "and enhance photos with the newest one with\n"
-        f"  rave-mm enhance PHOTOS --out FOLDER --checkpoint {newest}",
-        "current",
-    )
+    print_log(what_next(config), "current")
     leave()
 
 

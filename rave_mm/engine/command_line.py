@@ -25,7 +25,8 @@ from rave_mm.runtime.memory import ask_for_huge_pages
 from rave_mm.runtime.setting_error import SettingError
 from rave_mm.runtime.whole_files import naming
 
-_LIGHT_MAP_NETWORKS = ("LightMapUNet", "SmallViewLightMapNet")
+LIGHT_MAP_NETWORKS = ("LightMapUNet", "SmallViewLightMapNet")
+"""Those that photos are divided by the result of."""
 
 NOT_COMPUTED = 3
 """The exit status of tools/test.py where a metric that was asked for could not be computed.
@@ -99,7 +100,7 @@ def _check_checkpoint(config: Config) -> None:
         return
     if is_address(checkpoint):
         checkpoint = config.load_from = str(fetch_checkpoint(checkpoint))
-    if (config.model.get("generator") or {}).get("type") in _LIGHT_MAP_NETWORKS:
+    if (config.model.get("generator") or {}).get("type") in LIGHT_MAP_NETWORKS:
         read_generator_weights(checkpoint)
     else:
         read_checkpoint(checkpoint)

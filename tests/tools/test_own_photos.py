@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from rave_mm.clip.weights import MissingWeightsError
 from rave_mm.engine import own_photos
 from rave_mm.engine.own_photos import config_of_own_photos
 from rave_mm.runtime.setting_error import SettingError
+from tests.tools.loading import load_tool
 from tests.tools.tiny_run import options, run
 
 
@@ -30,6 +32,19 @@ def test_two_folders_train_with_the_bundled_clip(
     printed = "".join(capsys.readouterr())
     assert "The bundled CLIP guides, since OpenAI's is not to be had: openai of ViT-B-32" in printed
     assert f"rave-mm enhance PHOTOS --out FOLDER --checkpoint {work / 'run/iter_2.pth'}" in printed
+
+
+def test_no_checkpoint_is_named_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = load_tool("train")
+    network = {"generator": {"type": "SmallViewLightMapNet"}}
+    config = Config({"work_dir": str(tmp_path), "model": network})
+    assert "rave-mm enhance" not in train.what_next(config)
+    monkeypatch.setattr(train, "newest_complete_checkpoint", lambda _: (Path("a.pth"), ()))
+    assert train.what_next(config).endswith("--checkpoint a.pth")
+    config.model.generator.type = "NAFNet"
+    assert "rave-mm enhance" not in train.what_next(config)
 
 
 def test_with_openais_weights_it_is_openais_clip(
