@@ -42,9 +42,13 @@ def choose_enhancer(**settings: Unpack[Settings]) -> "PhotoEnhancer | ShippedEnh
     else :class:`PhotoEnhancer`.
 
     Raises:
+        TypeError: An unknown setting.
         MissingExtraError: PyTorch is needed and not installed.
         FileNotFoundError, UnknownCheckpointError, ValueError: As :class:`PhotoEnhancer`.
     """
+    if unknown := settings.keys() - Settings.__annotations__.keys():
+        known = ", ".join(Settings.__annotations__)
+        raise TypeError(f"got the setting {', '.join(sorted(unknown))}; expected any of {known}")
     checkpoint = settings.get("checkpoint", BUNDLED_ENHANCER)
     on_cpu = settings.get("device", "auto") in ("auto", "cpu")
     if checkpoint == BUNDLED_ENHANCER and on_cpu and settings.get("precision") in (None, "float32"):

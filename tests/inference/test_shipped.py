@@ -11,6 +11,7 @@ import pyvips
 from PIL import Image
 
 from rave_mm.inference.bundled import BUNDLED_ENHANCER, BUNDLED_ONNX
+from rave_mm.inference.choosing import choose_enhancer
 from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.photo_jobs import PhotoJob
 from rave_mm.inference.photo_run import PhotoRun
@@ -126,6 +127,11 @@ def test_what_is_no_photo_is_refused(pixels: np.ndarray, message: str) -> None:
         ShippedEnhancer().enhance(pixels)
     with pytest.raises(TypeError, match="got a dict; expected an array, a PIL image, a path"):
         ShippedEnhancer().enhance({})  # type: ignore[call-overload]
+
+
+def test_an_unknown_setting_is_told() -> None:
+    with pytest.raises(TypeError, match="got the setting strenght; expected any of checkpoint, "):
+        choose_enhancer(strenght=0.5)  # type: ignore[call-arg]
 
 
 def test_photographs_with_a_profile_are_enhanced_too(tmp_path: Path) -> None:
