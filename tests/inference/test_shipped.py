@@ -204,3 +204,13 @@ main(["enhance", *sys.argv[1:]])
     done = run_without_pytorch(program, tmp_path / "a.png", "--out", out, "--checkpoint", "b.pth")
     assert done.returncode == 1
     assert "torch is not installed" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_command_that_needs_pytorch_says_how_to_install_it() -> None:
+    program = """
+from rave_mm.__main__ import main
+main(["train", "demo/rave_demo.py"])
+"""
+    done = run_without_pytorch(program)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "rave-mm train: got no torch. Install what training needs with" in done.stderr
