@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from rave_mm.inference.failure_signs import FailureMeter
-from rave_mm.inference.light_map_strength import blend_light_map, check_strength
+from rave_mm.inference.light_map_strength import EPS, blend_light_map
 from rave_mm.inference.small_view import (
     LIGHT_MAP_OF_ONE,
     FloatArray,
@@ -13,13 +13,12 @@ from rave_mm.inference.small_view import (
     brightness_of,
 )
 from rave_mm.inference.windows import Window, cut
-from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, full_scale
+from rave_mm.photos.colour import ColourSpace, full_scale
 
 LitWindow = tuple[Window, FloatArray, FloatArray]
 """A window; the photograph there, sRGB (h, w, 3) without its limits; and the light map, (h, w)."""
 
 _SIDE = 512
-_EPS = 1e-9  # as `rave_mm.functional.apply_light_map` has it
 
 
 def check_pixels(pixels: np.ndarray) -> None:
@@ -45,11 +44,6 @@ def check_range(lowest: float, highest: float) -> None:
     """
     if not (lowest >= 0 and highest <= 1):
         raise ValueError(f"got values from {lowest:g} to {highest:g}; expected [0, 1]")
-
-
-def colours_of(pixels: np.ndarray, colour: ColourSpace | None) -> ColourSpace:
-    """What an array's values mean: `colour`, or if that is None sRGB, in gray where it is gray."""
-    return colour or (SRGB if pixels.shape[2] == 3 else GRAY)
 
 
 def lit_by_lines(pixels: np.ndarray, colour: ColourSpace, lines: LightLines) -> Iterator[LitWindow]:
@@ -96,11 +90,10 @@ def enhance_windows(
     Raises:
         ValueError: `strength` is out of range.
     """
-    check_strength(strength)
     result = np.empty(pixels.shape, pixels.dtype)
     top = full_scale(pixels.dtype)
     for window, srgb, lit in windows:
-        divisor = blend_light_map(lit, strength) + np.float32(_EPS)
+        divisor = blend_light_map(lit, strength) + np.float32(EPS)
         shown = srgb / divisor[..., None]
         if colour.is_srgb:
             shown.clip(0, 1, out=shown)

@@ -1,14 +1,17 @@
 """What every enhancer does: photographs of any kind, by way of arrays."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar, overload
 
 import numpy as np
 from PIL import Image
 
+from rave_mm.inference.arrays import LitWindow, check_pixels, enhance_windows
 from rave_mm.inference.failure_signs import FailureMeter
-from rave_mm.photos.colour import ColourSpace, colour_space
+from rave_mm.inference.light_map_strength import check_strength
+from rave_mm.photos.colour import GRAY, SRGB, ColourSpace, colour_space
 from rave_mm.photos.pillow_reader import channels
 from rave_mm.photos.reading import open_photo, read_photo
 from rave_mm.photos.writing import check_can_hold, write_photo
@@ -17,9 +20,20 @@ PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image)
 
 
 class Enhancer(ABC):
-    """Enhances arrays, PIL images and files; a subclass says what is done to an array."""
+    """Enhances arrays, PIL images and files; a subclass gives the light map of an array."""
 
     @abstractmethod
+    def lit_windows(
+        self, pixels: np.ndarray, colour: ColourSpace, max_memory: int | None
+    ) -> Iterator[LitWindow]:
+        """The windows of a photograph, with the light map that the network gives.
+
+        Args:
+            pixels: As for :meth:`enhance_pixels`, and of values that it takes.
+            colour: What the values mean.
+            max_memory: Bytes that the network may take; None for the enhancer's own.
+        """
+
     def enhance_pixels(
         self,
         pixels: np.ndarray,
@@ -38,7 +52,7 @@ class Enhancer(ABC):
             strength: As for :meth:`enhance`.
             colour: What the values mean; None for sRGB. The network sees sRGB, in which the light
                 map is applied too, and the result is in these colours again.
-            max_memory: Bytes that the network may take.
+            max_memory: Bytes that the network may take; None for the enhancer's own.
             meter: To count the signs of failure with.
             light_map: uint16 (H, W), to be filled with the network's light map ``M``, of strength
                 1: `LIGHT_MAP_OF_ONE` is 1.
@@ -49,6 +63,13 @@ class Enhancer(ABC):
         Raises:
             ValueError: A shape, a type, a value or `strength` is out of range.
         """
+        check_strength(strength)
+        check_pixels(pixels)
+        space = colour or (SRGB if pixels.shape[2] == 3 else GRAY)
+        windows = self.lit_windows(pixels, space, max_memory)
+        return enhance_windows(
+            pixels, windows, strength, colour=space, meter=meter, light_map=light_map
+        )
 
     @overload
     def enhance(self, photo: PhotoT, strength: float = ...) -> PhotoT: ...

@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 
 LightMap = TypeVar("LightMap", np.ndarray, "Tensor")
 
-# The lowest light map that a strength above 1 makes: a pixel becomes 100 times as bright.
-_FLOOR = 0.01
+EPS = 1e-9
+"""What is added to a light map that divides, as `rave_mm.functional.apply_light_map` has it."""
+
+FLOOR = 0.01
+"""The lowest light map that a strength above 1 makes: a pixel becomes 100 times as bright."""
 
 
 def blend_light_map(light_map: LightMap, strength: float) -> LightMap:
@@ -34,7 +37,7 @@ def blend_light_map(light_map: LightMap, strength: float) -> LightMap:
     if strength == 1:
         return light_map
     blended = 1 + strength * (light_map - 1)
-    return blended.clip(min=light_map.clip(max=_FLOOR))
+    return blended.clip(min=light_map.clip(max=FLOOR))
 
 
 def check_strength(strength: float) -> None:

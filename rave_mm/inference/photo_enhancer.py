@@ -21,15 +21,11 @@ from rave_mm.inference.arithmetic import (
 )
 from rave_mm.inference.arrays import (
     LitWindow,
-    check_pixels,
     check_range,
-    colours_of,
-    enhance_windows,
     lit_by_lines,
 )
 from rave_mm.inference.bundled import BUNDLED_ENHANCER
 from rave_mm.inference.enhancer import Enhancer, check_no_out
-from rave_mm.inference.failure_signs import FailureMeter
 from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.small_view import LightLines, brightness_of, fit_lines, see_small
 from rave_mm.inference.tiling import light_map_tiles, tile_side
@@ -120,29 +116,16 @@ class PhotoEnhancer(Enhancer):
             return self._enhance_tensor(photo, strength)
         return super().enhance(photo, strength, out=out)
 
-    def enhance_pixels(
-        self,
-        pixels: np.ndarray,
-        strength: float = 1.0,
-        *,
-        colour: ColourSpace | None = None,
-        max_memory: int | None = None,
-        meter: FailureMeter | None = None,
-        light_map: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Enhance an array, as :class:`Enhancer` has it; `max_memory` in place of the own one."""
-        check_pixels(pixels)
-        space = colours_of(pixels, colour)
+    def lit_windows(
+        self, pixels: np.ndarray, colour: ColourSpace, max_memory: int | None
+    ) -> Iterator[LitWindow]:
+        """The windows of a photograph, with the light map in each."""
         if self.sees_small(*pixels.shape[:2]):
-            _, lines = self.see(image_of(pixels), space, max_memory)
-            windows = lit_by_lines(pixels, space, lines)
-        else:
-            windows = self._lit_windows(pixels, space, max_memory)
-        return enhance_windows(
-            pixels, windows, strength, colour=space, meter=meter, light_map=light_map
-        )
+            _, lines = self.see(image_of(pixels), colour, max_memory)
+            return lit_by_lines(pixels, colour, lines)
+        return self._lit_by_tiles(pixels, colour, max_memory)
 
-    def _lit_windows(
+    def _lit_by_tiles(
         self, pixels: np.ndarray, space: ColourSpace, max_memory: int | None
     ) -> Iterator[LitWindow]:
         """The windows of a photograph, with the light map of a network that looks at all pixels."""

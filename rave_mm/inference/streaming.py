@@ -7,7 +7,7 @@ import pyvips
 
 from rave_mm.inference.compared import COMPARED_SIDE, side_by_side
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
-from rave_mm.inference.light_map_strength import check_strength
+from rave_mm.inference.light_map_strength import EPS, FLOOR, check_strength
 from rave_mm.inference.photo_jobs import PhotoJob
 from rave_mm.inference.seeing import Seer
 from rave_mm.inference.small_view import LIGHT_MAP_OF_ONE, LightLines, see_small
@@ -15,9 +15,6 @@ from rave_mm.photos.colour import image_of, pixels_of
 from rave_mm.photos.metadata import Metadata
 from rave_mm.photos.photo import Photo
 from rave_mm.photos.writing import write_image, write_photo
-
-_EPS = 1e-9  # as `apply_light_map` has it
-_FLOOR = 0.01  # as `blend_light_map` has it
 
 
 def can_stream(photo: Photo) -> bool:
@@ -113,9 +110,9 @@ def enhanced_image(
     if strength != 1:
         blended = (light_map - 1) * strength + 1
         # The larger of it and the floor, but of the light map where that is less.
-        floor = light_map.clamp(min=0, max=_FLOOR)
+        floor = light_map.clamp(min=0, max=FLOOR)
         light_map = (blended > floor).ifthenelse(blended, floor)
-    enhanced = (colours.cast("float") / (light_map + _EPS)).rint().cast(image.format)
+    enhanced = (colours.cast("float") / (light_map + EPS)).rint().cast(image.format)
     if image.bands == channels:
         return enhanced
     return enhanced.bandjoin(image[channels])
