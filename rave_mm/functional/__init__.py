@@ -18,7 +18,6 @@ Papers: RAVE, arXiv 2404.01889 (ECCV 2024); CLIP-LIT, arXiv 2303.17569 (ICCV 202
 from rave_mm.functional.identity import identity_loss
 from rave_mm.functional.images import (
     apply_light_map,
-    apply_light_map_to_wide_gamut,
     clip_input,
 )
 from rave_mm.functional.prompts import (
@@ -34,7 +33,6 @@ from rave_mm.functional.steering import remove_span, token_shift
 __all__ = [
     "PUBLISHED_MARGINS",
     "apply_light_map",
-    "apply_light_map_to_wide_gamut",
     "clip_enhance_loss",
     "clip_input",
     "identity_loss",

@@ -39,25 +39,6 @@ def apply_light_map(image: Tensor, light_map: Tensor, eps: float = 1e-9) -> Tens
     return enhanced.clamp(0, 1).to(image.dtype)
 
 
-def apply_light_map_to_wide_gamut(image: Tensor, light_map: Tensor, eps: float = 1e-9) -> Tensor:
-    """Divide a photograph whose colours may lie beyond sRGB by its light map.
-
-    ``clamp(x / (M + eps), min(x, 0), max(x, 1))``: in [0, 1], where sRGB's colours lie, what
-    :func:`apply_light_map` gives. A channel that was beyond stays as it was where it would be
-    clipped, so that no colour is lost.
-
-    Args:
-        image: The photograph ``x`` (N, C, H, W), in sRGB without its limits.
-        light_map: The light map ``M`` (N, 1, H, W), zero or more.
-        eps: As for :func:`apply_light_map`.
-
-    Returns:
-        The enhanced photograph, of the shape and type of ``image``.
-    """
-    enhanced = at_least_float32(image) / (at_least_float32(light_map) + eps)
-    return enhanced.clamp(image.clamp(max=0), image.clamp(min=1)).to(image.dtype)
-
-
 def clip_input(
     images: Tensor,
     size: int,

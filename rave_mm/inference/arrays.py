@@ -61,6 +61,26 @@ def lit_by_lines(pixels: np.ndarray, colour: ColourSpace, lines: LightLines) -> 
         yield tile.core, srgb, lines.at(brightness, tile.core, height, width)
 
 
+def divided(srgb: FloatArray, light_map: FloatArray, wide_gamut: bool = False) -> FloatArray:
+    """Divide a photograph by its light map: ``clip(x / (M + eps), 0, 1)``.
+
+    Where colours may lie beyond sRGB, ``clip(x / (M + eps), min(x, 0), max(x, 1))``: a channel that
+    was beyond stays as it was where it would be clipped, so that no colour is lost.
+
+    Args:
+        srgb: The photograph ``x``, (H, W, C), in sRGB, without its limits where that is wide.
+        light_map: ``M``, (H, W), zero or more.
+        wide_gamut: Whether colours may lie beyond sRGB.
+
+    Returns:
+        (H, W, C).
+    """
+    quotient = srgb / (light_map + np.float32(EPS))[..., None]
+    if wide_gamut:
+        return quotient.clip(srgb.clip(max=0), srgb.clip(min=1), out=quotient)
+    return quotient.clip(0, 1, out=quotient)
+
+
 def enhance_windows(
     pixels: np.ndarray,
     windows: Iterable[LitWindow],
@@ -71,10 +91,6 @@ def enhance_windows(
     light_map: np.ndarray | None = None,
 ) -> np.ndarray:
     """Divide a photograph by its light map.
-
-    In sRGB ``clip(x / (M + eps), 0, 1)``. Where values mean other colours, ``clip(x / (M + eps),
-    min(x, 0), max(x, 1))``: a channel that is beyond sRGB stays where it would be clipped, so that
-    no colour is lost, see :func:`rave_mm.functional.apply_light_map_to_wide_gamut`.
 
     Args:
         pixels: (H, W, 3) RGB or (H, W, 1) gray; uint8, uint16 or float32 in [0, 1].
@@ -93,12 +109,7 @@ def enhance_windows(
     result = np.empty(pixels.shape, pixels.dtype)
     top = full_scale(pixels.dtype)
     for window, srgb, lit in windows:
-        divisor = blend_light_map(lit, strength) + np.float32(EPS)
-        shown = srgb / divisor[..., None]
-        if colour.is_srgb:
-            shown.clip(0, 1, out=shown)
-        else:
-            shown.clip(srgb.clip(max=0), srgb.clip(min=1), out=shown)
+        shown = divided(srgb, blend_light_map(lit, strength), wide_gamut=not colour.is_srgb)
         result[window.slices] = colour.from_srgb(shown, pixels[window.slices])
         if meter is not None:
             if top > 1:  # what clips is told by what is written

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rave_mm.functional import apply_light_map, apply_light_map_to_wide_gamut, clip_input
+from rave_mm.functional import apply_light_map, clip_input
 
 
 class TestApplyLightMap:
@@ -38,19 +38,6 @@ class TestApplyLightMap:
     def test_eps_must_be_positive(self) -> None:
         with pytest.raises(ValueError, match="above zero"):
             apply_light_map(torch.rand(1, 3, 2, 2), torch.rand(1, 1, 2, 2), eps=0)
-
-
-class TestApplyLightMapToWideGamut:
-    def test_the_same_within_srgb(self) -> None:
-        image, light_map = torch.rand(2, 3, 5, 7), torch.rand(2, 1, 5, 7)
-        found = apply_light_map_to_wide_gamut(image, light_map)
-        torch.testing.assert_close(found, apply_light_map(image, light_map), rtol=0, atol=0)
-
-    def test_what_lies_beyond_stays_where_it_would_be_clipped(self) -> None:
-        image = torch.tensor([-0.2, 1.2, 0.8, -0.2, 1.2]).view(1, 1, 1, 5)
-        light_map = torch.tensor([0.5, 0.5, 0.5, 2.0, 2.0]).view(1, 1, 1, 5)
-        found = apply_light_map_to_wide_gamut(image, light_map).flatten()
-        torch.testing.assert_close(found, torch.tensor([-0.2, 1.2, 1.0, -0.1, 0.6]))
 
 
 class TestClipInput:

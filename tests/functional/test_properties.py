@@ -9,7 +9,6 @@ from torch.nn.functional import normalize
 
 from rave_mm.functional import (
     apply_light_map,
-    apply_light_map_to_wide_gamut,
     clip_enhance_loss,
     identity_loss,
     prompt_initialisation_loss,
@@ -54,15 +53,6 @@ def test_a_darker_light_map_never_darkens_a_result(seed: int, light: float, less
     photo = uniform(seed, 1, 3, 4, 5)
     light_map = torch.full((1, 1, 4, 5), light)
     assert (apply_light_map(photo, light_map / less) >= apply_light_map(photo, light_map)).all()
-
-
-@given(seeds, st.floats(0.01, 100))
-def test_within_srgb_a_wide_gamut_changes_nothing(seed: int, light: float) -> None:
-    photo = uniform(seed, 1, 3, 4, 5)
-    light_map = torch.full((1, 1, 4, 5), light)
-    torch.testing.assert_close(
-        apply_light_map_to_wide_gamut(photo, light_map), apply_light_map(photo, light_map)
-    )
 
 
 @given(counts, counts, widths, seeds)
