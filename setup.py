@@ -33,6 +33,7 @@ EXTRAS = {
     "metrics": ["train", "metrics"],
     "export": ["train", "export"],
     "raw": ["raw"],
+    "web": ["web"],
     "tests": ["train", "demo", "tests"],
 }
 
@@ -100,6 +101,9 @@ setup(
             "clip/lighting_clip/*",
             "inference/bundled_enhancer.onnx",
             "inference/bundled_enhancer.pth",
+            "evaluation/before_after/*",
+            "web/lighting_guide.onnx",
+            "web/pages/*",
             "datasets/photo_sets/photographs.json",
         ]
     },

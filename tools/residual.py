@@ -4,6 +4,7 @@
     python tools/residual.py read residual.npz --out reading
     python tools/residual.py compare residual.npz without_bias.npz
     python tools/residual.py estimators BACKLIT WELL_LIT --out estimators.csv
+    python tools/residual.py export residual.npz --out guide.onnx
 
 Any two folders make a direction: low-light and normal, hazy and clear, blurred and sharp. A config
 takes the file: `model.losses.guidance.residual=residual.npz`. docs/residual.md tells how to read
@@ -67,6 +68,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     added.add_argument("after", type=Path, help="another, of the same CLIP")
     words(added)
 
+    added = command(
+        "export", "write the vector with its CLIP's image tower as ONNX, for tools/web.py"
+    )
+    added.add_argument("residual", type=Path, help="an .npz that make wrote; its photos are needed")
+    added.add_argument("--out", type=Path, required=True, help="the .onnx to write")
+
     added = command("estimators", "measure each estimator on the same photos")
     folders(added)
     added.add_argument(
@@ -95,6 +102,7 @@ from rave_mm.direction.quality import measure_estimators, quality_csv, quality_t
 from rave_mm.direction.reading import read_vector, reading_csv, reading_table
 from rave_mm.direction.residual_vector import ResidualVector, residual_from_folders
 from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.runtime.extras import needs
 from rave_mm.runtime.whole_files import write_whole
 
 
@@ -189,14 +197,25 @@ def estimators(arguments: argparse.Namespace) -> None:
         write_whole(arguments.out, quality_csv(measured))
 
 
-COMMANDS = {each.__name__: each for each in (make, read, compare, estimators)}
+def export(arguments: argparse.Namespace) -> None:
+    with needs("export", "export takes onnx"):
+        from rave_mm.direction.guide_export import export_guide
+    clip = chosen_clip(arguments)
+    residual = load_residual(arguments.residual, clip)
+    origin = residual.provenance
+    clouds = embed_clouds(clip, origin.well_lit, origin.backlit, "skip", origin.photos, origin.seed)
+    export_guide(clip, residual, clouds, arguments.out)
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
+
+
+COMMANDS = {each.__name__: each for each in (make, read, compare, estimators, export)}
 
 
 def main(given: argparse.Namespace | None = None) -> None:
     given = given or parse_arguments()
     try:
         COMMANDS[given.command](given)
-    except (OSError, ValueError, UnreadablePhotoError) as error:
+    except (ImportError, OSError, ValueError, UnreadablePhotoError) as error:
         sys.exit(f"tools/residual.py: {error}")
 
 

@@ -131,6 +131,11 @@ class FrozenCLIP:
         return maps
 
     @property
+    def visual(self) -> torch.nn.Module:
+        """The image tower: prepared photos (N, 3, S, S) to embeddings that are not normalised."""
+        return self._model.visual
+
+    @property
     def stages(self) -> tuple[Callable[[Tensor], Tensor], ...]:
         """The stem and the four stages of the image tower, for :meth:`feature_maps`.
 

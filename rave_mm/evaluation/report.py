@@ -5,6 +5,7 @@ import html
 import io
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from string import Template
 
 from PIL import Image
@@ -13,8 +14,12 @@ from rave_mm.evaluation.outcome import PhotoRow, TestOutcome
 from rave_mm.evaluation.report_page import PAGE
 from rave_mm.evaluation.showcase import Shown
 
+COMPONENT = Path(__file__).with_name("before_after")
+"""The element that shows two pictures under a divider; the page of ``tools/web.py`` has it too."""
+
+_ARROWS = {"higher": "↑", "lower": "↓"}
 _BINS = 20
-_WIDTH, _HEIGHT, _FOOT = 320, 120, 18
+_WIDTH, _HEIGHT, _HEAD, _FOOT = 320, 136, 16, 18
 
 
 def build_report(
@@ -36,6 +41,8 @@ def build_report(
     rows = {row.name: row for row in outcome.rows}
     return Template(PAGE).substitute(
         title=html.escape(title),
+        style=(COMPONENT / "before_after.css").read_text(encoding="utf-8"),
+        script=(COMPONENT / "before_after.js").read_text(encoding="utf-8"),
         figures=_figures(outcome),
         not_computed=_not_computed(outcome),
         distributions="".join(_distribution(outcome, metric) for metric in metrics),
@@ -58,12 +65,12 @@ def _number(value: float, signed: bool = False) -> str:
 
 def _figures(outcome: TestOutcome) -> str:
     rows = [
-        f"<tr><th scope=row>{html.escape(name)}</th><td>{_number(figure.input)}</td>"
-        f"<td>{_number(figure.result)}</td><td>{_number(figure.gain, signed=True)}</td>"
-        f"<td>{html.escape(figure.better)}</td></tr>"
+        f"<tr><th scope=row>{html.escape(name)} <abbr title='{figure.better} is better'>"
+        f"{_ARROWS[figure.better]}</abbr></th><td>{_number(figure.input)}</td>"
+        f"<td>{_number(figure.result)}</td><td>{_number(figure.gain, signed=True)}</td></tr>"
         for name, figure in outcome.figures.items()
     ]
-    return "".join(rows) or "<tr><td colspan=5>none</td></tr>"
+    return "".join(rows) or "<tr><td colspan=4>none</td></tr>"
 
 
 def _not_computed(outcome: TestOutcome) -> str:
@@ -102,10 +109,11 @@ def histogram(metric: str, results: Sequence[float], inputs: Sequence[float]) ->
         for value in found:
             counts[name][min(int((value - low) / span * _BINS), _BINS - 1)] += 1
     most = max(max(bins) for bins in counts.values())
-    step, room = _WIDTH / _BINS, _HEIGHT - _FOOT
+    step, room = _WIDTH / _BINS, _HEIGHT - _HEAD - _FOOT
     bars = "".join(
-        f'<rect class="{name}" x="{index * step:.1f}" y="{room * (1 - count / most):.1f}" '
-        f'width="{step - 1:.1f}" height="{room * count / most:.1f}"/>'
+        f'<rect class="{name}" x="{index * step:.1f}" y="{_HEAD + room * (1 - count / most):.1f}" '
+        f'width="{step - 1:.1f}" height="{room * count / most:.1f}"><title>{name}: {count} from '
+        f"{low + span * index / _BINS:.4g} to {low + span * (index + 1) / _BINS:.4g}</title></rect>"
         for name, bins in counts.items()
         for index, count in enumerate(bins)
         if count
@@ -115,7 +123,9 @@ def histogram(metric: str, results: Sequence[float], inputs: Sequence[float]) ->
     return (
         f"<figure class=distribution><figcaption>{name}{note}</figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Distribution of {name} '
-        f'from {low:.4g} to {high:.4g}">{bars}'
+        f'from {low:.4g} to {high:.4g}, at most {most} photos in a step">'
+        f'<path class="most" d="M0 {_HEAD}H{_WIDTH}"/><text x="0" y="{_HEAD - 4}">{most} '
+        f"photo{'s' if most > 1 else ''}</text>{bars}"
         f'<text x="0" y="{_HEIGHT - 4}">{low:.4g}</text>'
         f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{high:.4g}</text></svg></figure>'
     )
@@ -135,13 +145,16 @@ def _photo(row: PhotoRow, photo: Shown) -> str:
         )
         cells.append(f"<dt>{html.escape(metric)}</dt><dd>{told}</dd>")
     shown = html.escape(row.name)
+    pictures = {"input": photo.before, "result": photo.after, "ground truth": photo.truth}
+    images = "".join(
+        f'<img data-name="{name}" alt="{shown}, {name}" {_picture(jpeg)}>'
+        for name, jpeg in pictures.items()
+        if jpeg is not None
+    )
+    # rave_mm.web.records finds the pictures by this form.
     return (
-        f"<figure class=photo><figcaption>{shown}</figcaption><div class=pair>"
-        f'<img alt="{shown} after" {_picture(photo.after)}>'
-        f'<img class=before alt="{shown} before" {_picture(photo.before)}></div>'
-        f"<label>before <input type=range min=0 max=100 value=50 "
-        f'aria-label="{shown}: how much of it is shown as it was before"> after</label>'
-        f"<dl>{''.join(cells)}</dl></figure>"
+        f'<figure class=photo><figcaption>{shown}</figcaption><before-after label="{shown}">'
+        f"{images}</before-after><dl>{''.join(cells)}</dl></figure>"
     )
 
 

@@ -17,7 +17,10 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: right; }
-th[scope=row], td:last-child { text-align: left; }
+th[scope=row] { text-align: left; }
+thead th { font-weight: 600; }
+abbr { text-decoration: none; }
+path.most { stroke: var(--line); }
 .warning { color: #b91c1c; font-weight: bold; }
 .distributions { display: grid; gap: 1rem; }
 .distributions { grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); }
@@ -29,43 +32,37 @@ svg text { fill: currentColor; }
 rect.input { fill: var(--input); opacity: .55; } rect.result { fill: var(--result); opacity: .55; }
 .key::before { content: ""; display: inline-block; height: .8em; margin-right: .3em; width: .8em; }
 .key.input::before { background: var(--input); } .key.result::before { background: var(--result); }
-.pair { display: grid; --share: 50%; }
-.pair img { display: block; grid-area: 1 / 1; height: auto; width: 100%; }
-.pair .before { clip-path: inset(0 calc(100% - var(--share)) 0 0); }
-label { align-items: center; display: flex; gap: .6rem; }
-input[type=range] { flex: 1; min-width: 0; min-height: 2rem; }
 dl { display: grid; gap: 0 1rem; grid-template-columns: max-content 1fr; margin: .3rem 0; }
 dt { color: GrayText; }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+@media (max-width: 32rem) {
+  th, td { padding: .25rem .3rem; } .scroll { font-size: .85rem; }
+  th[scope=row] { overflow-wrap: anywhere; }
+}
 @media (max-width: 32rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .3rem; } }
-</style>
+$style</style>
 </head>
 <body>
 <h1>$title</h1>
 <div class="scroll"><table>
 <thead><tr><th scope="col"></th><th scope="col">input</th><th scope="col">result</th>
-<th scope="col">gain</th><th scope="col">better is</th></tr></thead>
+<th scope="col">gain</th></tr></thead>
 <tbody>$figures</tbody>
 </table></div>
-<p>A gain above 0 is better, whichever way a metric counts.</p>
+<p>A gain above 0 is better, whichever way a metric counts: ↑ higher is better, ↓ lower is.</p>
 $not_computed
 <h2>Distributions</h2>
 <p><span class="key input">input</span> &nbsp; <span class="key result">result</span></p>
 <div class="distributions">$distributions</div>
 <h2>Photos</h2>
-<p>$order Move a slider, or use the arrow keys, to see a photo
-before and after; figures are of input → result (gain).</p>
+<p>$order Move the divider, or use the arrow keys, to see a
+photo before and after; its menus also show the ground truth, where there is one. Figures are of
+input → result (gain).</p>
 $photos
 <h2>What it is of</h2>
 <dl>$facts</dl>
 <script>
-for (const slider of document.querySelectorAll(".photo input")) {
-  const pair = slider.closest(".photo").querySelector(".pair");
-  const show = () => pair.style.setProperty("--share", slider.value + "%");
-  slider.addEventListener("input", show);
-  show();
-}
-</script>
+$script</script>
 </body>
 </html>
 """

@@ -105,7 +105,8 @@ class RecordTest(Hook):
                 gained = _gains(leading, found[1])
                 value = sortable_gain(gained[2] if gained else None)
             before, after = jpeg(sample.input, side), jpeg(sample.output.pred_img, side)
-            self._shown.append(Shown(value, str(sample.img_path), before, after))
+            truth = jpeg(sample.gt_img, side) if "gt_img" in sample else None
+            self._shown.append(Shown(value, str(sample.img_path), before, after, truth))
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Gather from all processes, and write."""

@@ -19,12 +19,13 @@ _QUALITY = 75
 
 @dataclass(frozen=True, order=True)
 class Shown:
-    """A photo before and after, as JPEG files; ordered by gain, then by path."""
+    """A photo before and after, and its ground truth, as JPEG files; ordered by gain, then path."""
 
     gain: float
     path: str
     before: bytes = field(compare=False, repr=False)
     after: bytes = field(compare=False, repr=False)
+    truth: bytes | None = field(compare=False, repr=False, default=None)
 
 
 def merged(parts: Iterable[Sequence[Shown]]) -> list[Shown]:
@@ -36,7 +37,7 @@ def long_side(count: int) -> int:
     """How long a picture in a report of so many photos may be.
 
     It falls with the root of the count, so that a report of many photos is not larger than one of
-    BAID's 368, whose pictures are of 512 pixels: 35 MB, which a browser opens.
+    BAID's 368, whose pictures are of 512 pixels: some 50 MB, which a browser opens.
     """
     return max(_LEAST_LONG_SIDE, min(LONG_SIDE, math.isqrt(_PIXELS // max(count, 1))))
 

@@ -184,7 +184,7 @@ class PhotoRun:
                     photo, needed, loaded = reading.photo, reading.memory, reading.result()
                 except failures() as error:
                     reading = None
-                    yield Outcome(job, "failed", _told(error))
+                    yield Outcome(job, "failed", told(error))
                     continue
                 held = needed + (writing.memory if writing else 0)
                 reading = self._read_ahead(waiting[index + 1 : index + 2], held, reader)
@@ -192,7 +192,7 @@ class PhotoRun:
                 try:
                     result = self._enhance(job, loaded, held)
                 except failures() as error:
-                    yield Outcome(job, "failed", _told(error))
+                    yield Outcome(job, "failed", told(error))
                     continue
                 if writing:
                     yield writing.result()
@@ -310,12 +310,13 @@ def _write(job: PhotoJob, photo: LoadedPhoto, result: _Result, notes: tuple[str,
         # Last, so that where the result is, everything is.
         write_photo(job.target, result.pixels, photo)
     except failures() as error:
-        return Outcome(job, "failed", _told(error))
+        return Outcome(job, "failed", told(error))
     height, width = photo.values.shape[:2]
     return Outcome(job, "done", pixels=height * width, signs=result.signs, notes=notes)
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
+    """Why a photograph failed with one of :func:`failures`, in words."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return f"out of memory ({str(error).splitlines()[0] if str(error) else 'main memory'})"
     if isinstance(error, pyvips.Error):

@@ -56,7 +56,7 @@ def enhance_by_rows(
     channels = photo.header.channels
 
     def reduced(long_side: int) -> pyvips.Image:
-        return _colours(upright_stream(photo, photo.shrink_for(long_side)), channels)
+        return without_alpha(upright_stream(photo, photo.shrink_for(long_side)), channels)
 
     metadata = photo.read_metadata()
     view, lines = seer.see(reduced(seer.light_map_side), photo.colour, max_memory)
@@ -84,7 +84,7 @@ def light_map_image(image: pyvips.Image, channels: int, lines: LightLines) -> py
         channels: Of it without alpha: 1 or 3.
         lines: Its light map.
     """
-    return lines.of_image(_brightness(_colours(image, channels)))
+    return lines.of_image(_brightness(without_alpha(image, channels)))
 
 
 def enhanced_image(
@@ -105,7 +105,7 @@ def enhanced_image(
         ValueError: `strength` is out of range.
     """
     check_strength(strength)
-    colours = _colours(image, channels)
+    colours = without_alpha(image, channels)
     light_map = lines.of_image(_brightness(colours))
     if strength != 1:
         blended = (light_map - 1) * strength + 1
@@ -118,7 +118,8 @@ def enhanced_image(
     return enhanced.bandjoin(image[channels])
 
 
-def _colours(image: pyvips.Image, channels: int) -> pyvips.Image:
+def without_alpha(image: pyvips.Image, channels: int) -> pyvips.Image:
+    """The first `channels` of an image, and nothing beside them."""
     return image.extract_band(0, n=channels) if image.bands > channels else image
 
 

@@ -7,6 +7,8 @@ HOW_TO_INSTALL = {
     # MMagic's own requirements need a compiler; none of them is imported here.
     "train": "Install what training needs with\n"
     "  pip install 'rave_mm[train]' && pip install --no-deps mmagic==1.2.0",
+    "export": "Install what exports need with\n  pip install 'rave_mm[export]'",
+    "web": "Install what the page in the browser needs with\n  pip install 'rave_mm[web]'",
 }
 """What to do for each extra."""
 
