@@ -13,8 +13,10 @@ import torch
 from hypothesis import settings
 from mmengine.registry import DefaultScope
 from open_clip.model import CLIP, build_model_from_openai_state_dict
+from playwright.sync_api import Browser
 
 import rave_mm.register  # noqa: F401 - MMagic imports only after its cures, in any test
+from tests.browser import chromium
 
 # Found again on every machine, however slow it is.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
@@ -60,6 +62,13 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
             return f"http://127.0.0.1:{server.server_port}"
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, for the tests of a module."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

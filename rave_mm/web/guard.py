@@ -116,7 +116,8 @@ class Guard:
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if given and self._is_token(given):
-            response = RedirectResponse(quote(scope["path"]), 303)
+            # With one slash in front: //name/ would be the address of another site.
+            response = RedirectResponse("/" + quote(scope["path"].lstrip("/\\")), 303)
             response.set_cookie(COOKIE, given, httponly=True, samesite="strict")
             return response
         kept = SimpleCookie(headers.get("cookie", "")).get(COOKIE)

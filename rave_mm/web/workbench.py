@@ -25,7 +25,7 @@ from rave_mm.web.guide import Guide
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
 
-Enhancers: TypeAlias = "dict[str, PhotoEnhancer | ShippedEnhancer]"
+Enhancers: TypeAlias = dict[str, "PhotoEnhancer | ShippedEnhancer"]
 """What enhances, by the name that the page shows."""
 
 KINDS = ("before", "after", "light-map")

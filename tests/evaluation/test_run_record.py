@@ -113,7 +113,7 @@ def test_what_a_run_leaves(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(record["seconds"]["metrics"]) == set(record["figures"])
 
     page = (work / "run/report.html").read_text()
-    assert page.count("data:image/jpeg") == 6
+    assert page.count("data:image/jpeg") == 9
     worst = min(lines, key=lambda line: float(line["gain/PSNR-RGB"]))["name"]
     assert page.partition("<figure class=photo>")[2].startswith(f"<figcaption>{worst}")
     figures = json.loads((work / "figures.json").read_text())

@@ -123,7 +123,7 @@ function route() {
   $("album").hidden = Boolean(photo);
   document.title = photo ? `${photo.name} - rave_mm` : "rave_mm: enhance photos";
   if (!photo) return;
-  const ready = [...photos.values()].filter((each) => each.state === "ready");
+  const ready = [...cards.keys()].map((key) => photos.get(key)).filter((each) => each?.state === "ready");
   const place = ready.indexOf(photo);
   for (const [button, other] of [[$("previous"), ready[place - 1]], [$("next"), ready[place + 1]]]) {
     button.disabled = !other;

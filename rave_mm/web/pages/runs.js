@@ -64,7 +64,7 @@ function menu(label, options, value, chosen) {
 /** Tests: their figures beside each other, then photo by photo. */
 function tests(found) {
   const metrics = [...new Set(found.flatMap(({ data }) => Object.keys(data.figures)))];
-  const figures = table(["", "input", ...found.map(({ name }) => name)], metrics.map((metric) => {
+  const figures = table(["metric", "input", ...found.map(({ name }) => name)], metrics.map((metric) => {
     const arrow = found.map(({ data }) => data.figures[metric]?.better).includes("lower") ? "↓" : "↑";
     const input = found.map(({ data }) => data.figures[metric]?.input).find((value) => value !== undefined);
     return [`${metric} ${arrow}`, number(input), ...found.map(({ data }) => {

@@ -1,27 +1,31 @@
-// Sends files to the server, a few at a time, and tells how far each is.
+// Sends files to the server, one after another so that they keep their order, and tells how far
+// each is.
 import { query, visitor } from "./api.js";
-
-const AT_ONCE = 3;
 
 /** The files of a drop, those within folders included. */
 export async function droppedFiles(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.length) return [...transfer.files];
+  // All that the transfer says must be read now: it is empty after the first wait.
+  const dropped = [...transfer.items].map((item) => [item.getAsFile(), item.webkitGetAsEntry?.()]);
   const found = [];
-  const visit = async (entry) => {
-    if (entry.isFile) {
-      found.push(await new Promise((done, failed) => entry.file(done, failed)));
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) { // a reader gives a hundred at a time
-      const some = await new Promise((done, failed) => reader.readEntries(done, failed));
-      if (!some.length) return;
-      for (const each of some) if (!each.name.startsWith(".")) await visit(each);
-    }
-  };
-  for (const entry of entries) await visit(entry);
+  for (const [file, entry] of dropped) {
+    if (entry?.isDirectory) found.push(...(await filesIn(entry)));
+    else if (file) found.push(file);
+  }
   return found;
+}
+
+async function filesIn(folder) {
+  const found = [];
+  const reader = folder.createReader();
+  for (;;) { // it gives a hundred at a time
+    const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+    if (!some.length) return found;
+    for (const entry of some) {
+      if (entry.name.startsWith(".")) continue;
+      if (entry.isDirectory) found.push(...(await filesIn(entry)));
+      else found.push(await new Promise((done, failed) => entry.file(done, failed)));
+    }
+  }
 }
 
 export class Uploads {
@@ -30,7 +34,7 @@ export class Uploads {
     this.most = most;
     this.told = told;
     this.waiting = [];
-    this.running = 0;
+    this.running = false;
   }
 
   add(file) {
@@ -40,17 +44,15 @@ export class Uploads {
     return upload;
   }
 
-  start() {
-    while (this.running < AT_ONCE && this.waiting.length) {
-      const upload = this.waiting.shift();
+  async start() {
+    if (this.running) return;
+    this.running = true;
+    for (let upload; (upload = this.waiting.shift()); ) {
       if (upload.cancelled) continue;
-      this.running += 1;
-      this.send(upload).finally(() => {
-        this.running -= 1;
-        this.told(upload);
-        this.start();
-      });
+      await this.send(upload);
+      this.told(upload);
     }
+    this.running = false;
   }
 
   send(upload) {
