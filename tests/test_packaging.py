@@ -168,6 +168,8 @@ def test_wheel_holds_everything_that_is_needed(wheel: zipfile.Path) -> None:
         for name in shipped("rave_mm/clip/lighting_clip", suffix)
     }
     expected |= shipped("rave_mm/inference", "*.pth") | shipped("rave_mm/inference", "*.onnx")
+    expected |= shipped("rave_mm/web", "*.onnx") | shipped("rave_mm/web/pages", "*.*")
+    expected |= shipped("rave_mm/evaluation/before_after", "*.*")
     expected |= {"rave_mm/py.typed"}
     assert not expected - names
     assert not {name for name in names if "__pycache__" in name or name.startswith("tests")}
