@@ -26,7 +26,7 @@ endif
 # Compiling every module at once costs a minute; Python does it for those that are imported.
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --no-compile --progress-bar off
 
-.PHONY: help setup demo demo-all test lint clean check
+.PHONY: help setup demo demo-all test lint docs clean check
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -47,8 +47,12 @@ lint: $(READY) ## check style and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
+docs: $(READY) ## build the documentation as a site, in docs/_build
+	$(RUN) -m sphinx -W --keep-going --quiet docs docs/_build
+	@echo "open docs/_build/index.html"
+
 clean: ## remove .venv, build products and caches; work_dirs and data stay
-	rm -rf $(VENV) build dist rave_mm.egg-info rave_mm/.mim .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/_build rave_mm.egg-info rave_mm/.mim .mypy_cache .pytest_cache .ruff_cache
 	find rave_mm tools tests configs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # What a target needs beyond running rave_mm, for an environment of one's own to be checked for.
@@ -74,7 +78,7 @@ $(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
 	echo "need Python 3.10, 3.11 or 3.12, found none among: $(or $(BASE_PYTHON),python3 python3.12 python3.11 python3.10)." \
 	     "Name one: make setup BASE_PYTHON=/path/to/python3.11" >&2; \
 	exit 1
-	$(PIP) -c requirements/constraints.txt $(addprefix -r requirements/,core.txt train.txt demo.txt tests.txt)
+	$(PIP) -c requirements/constraints.txt $(addprefix -r requirements/,core.txt train.txt demo.txt tests.txt docs.txt)
 	$(PIP) --no-deps -r requirements/mmagic.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	$(VENV)/bin/python tools/check_env.py --quiet --with demo --with tests

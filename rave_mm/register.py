@@ -10,6 +10,7 @@ from rave_mm.runtime import compat
 compat.apply()
 
 # E402: these import MMagic, which the cures must precede.
+import rave_mm.registry  # noqa: E402, F401 - a config may then name one of ours as its base
 from rave_mm.datasets import (  # noqa: E402
     backlit_pairs,
     pan_over_photo,

@@ -1,7 +1,7 @@
-"""Three cures that let MMagic 1.2.0 run beside today's PyTorch and NumPy.
+"""Cures that let MMagic 1.2.0 run beside today's PyTorch and NumPy.
 
 Each cure is one function. It does nothing where it is not needed, may be called any number of
-times, and returns whether this call changed anything. `apply` calls all three;
+times, and returns whether this call changed anything. `apply` calls the three that training needs;
 `rave_mm.register`, the module that a config imports, calls `apply`.
 """
 
@@ -140,6 +140,27 @@ def restore_numpy_bool8() -> bool:
     return True
 
 
+def provide_mmagic_apis() -> bool:
+    """Import `mmagic.apis` without controlnet_aux, which needs a compiler.
+
+    One of its inferencers, that of animations, imports a detector of edges. A stand-in is there for
+    just that time: that inferencer fails where it would detect edges, all others work.
+
+    Returns:
+        True if `mmagic.apis` was imported over the stand-in; False if there was nothing to do.
+    """
+    if "mmagic.apis" in sys.modules or importlib.util.find_spec("controlnet_aux") is not None:
+        return False
+    stand_in = types.ModuleType("controlnet_aux")
+    stand_in.__dict__["HEDdetector"] = None
+    sys.modules["controlnet_aux"] = stand_in
+    try:
+        importlib.import_module("mmagic.apis")
+    finally:
+        del sys.modules["controlnet_aux"]
+    return True
+
+
 def silence_import_noise() -> None:
     """Silence what the pinned packages say on every import and nobody can act on.
 
@@ -154,7 +175,7 @@ def silence_import_noise() -> None:
 
 
 def apply() -> None:
-    """Apply all three cures, and silence the noise of the imports that follow."""
+    """Apply the cures that training needs, and silence the noise of the imports that follow."""
     silence_import_noise()
     restore_numpy_bool8()
     allow_mmengine_checkpoints()

@@ -46,6 +46,7 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     config = uvicorn.Config(
         app,
+        log_config=None,  # which would close the handlers of all other loggers
         log_level="warning",
         lifespan="off",
         server_header=False,

@@ -116,7 +116,10 @@ def serving(
     visits = Visits(album, workbench, keep_work, keep_photos)
     app = Guard(build_app(Desk(visits), Records(runs or folder / "runs")), host, token)
     listener = socket.create_server(("127.0.0.1", 0))
-    settings = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    # Its own settings of logs would close the files of MMEngine's.
+    settings = uvicorn.Config(
+        app, log_config=None, log_level="error", lifespan="off", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

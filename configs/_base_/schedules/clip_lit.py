@@ -4,8 +4,6 @@ About the published 50,000 iterations, were no phase prolonged: 9000 and 13 roun
 published code prolongs without end; here a phase at most doubles.
 """
 
-_base_ = "rave.py"
-
 _prompt_pipeline = [
     dict(type="LoadPhoto", key="img", at_least=256),
     dict(type="LoadPhoto", key="ref", at_least=256),
@@ -15,6 +13,8 @@ _prompt_pipeline = [
 ]
 
 train_cfg = dict(
+    type="PhasedTrainLoop",
+    val_interval=500,
     loaders=dict(
         prompts=dict(
             batch_size=16,
@@ -61,8 +61,9 @@ train_cfg = dict(
         ),
     ],
 )
+val_cfg = dict(type="MultiValLoop")
+test_cfg = dict(type="MultiTestLoop")
 optim_wrapper = dict(
-    _delete_=True,
     constructor="MultiOptimWrapperConstructor",
     generator=dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=2e-5, weight_decay=1e-3)),
     pair=dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=5e-6, weight_decay=1e-3)),
