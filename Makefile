@@ -48,8 +48,8 @@ lint: $(READY) ## check style and types
 	$(RUN) -m mypy
 
 docs: $(READY) ## build the documentation as a site, in docs/_build
-	$(RUN) -m sphinx -W --keep-going --quiet docs docs/_build
-	@echo "open docs/_build/index.html"
+	$(RUN) -m sphinx -E -W --keep-going --quiet docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 clean: ## remove .venv, build products and caches; work_dirs and data stay
 	rm -rf $(VENV) build dist docs/_build rave_mm.egg-info rave_mm/.mim .mypy_cache .pytest_cache .ruff_cache
