@@ -33,6 +33,7 @@ EXTRAS = {
     "metrics": ["train", "metrics"],
     "export": ["train", "export"],
     "raw": ["raw"],
+    "ray": ["ray"],
     "web": ["web"],
     "tests": ["train", "demo", "tests"],
 }

@@ -111,7 +111,7 @@ def plan_jobs(
         )
     jobs = []
     for (_, name), source in found.items():
-        suffix = extension or _result_suffix(source)
+        suffix = extension or result_suffix(source)
         target = out / (name if suffix == name.suffix else name.with_suffix(suffix))
         jobs.append(
             PhotoJob(
@@ -145,7 +145,7 @@ def _why_not(path: Path) -> str:
     return kind.missing
 
 
-def _result_suffix(source: Path) -> str:
+def result_suffix(source: Path) -> str:
     """The extension of a photograph's result: its own, if that is one of the result's format."""
     try:
         kind = format_of_file(source)

@@ -8,6 +8,7 @@ HOW_TO_INSTALL = {
     "train": "Install what training needs with\n"
     "  pip install 'rave_mm[train]' && pip install --no-deps mmagic==1.2.0",
     "export": "Install what exports need with\n  pip install 'rave_mm[export]'",
+    "ray": "Install Ray Data with\n  pip install 'rave_mm[ray]'",
     "web": "Install what the page in the browser needs with\n  pip install 'rave_mm[web]'",
 }
 """What to do for each extra."""
