@@ -26,11 +26,39 @@ def _summary(path: Path) -> str:
     return re.sub(r": `python tools/.*", ".", docstring.partition("\n")[0])
 
 
+COMPLETION = r"""# rave-mm's tools, their options, configs and files: source <(rave-mm --completion)
+[ -n "$ZSH_VERSION" ] && autoload -U +X bashcompinit && bashcompinit
+_rave_mm() {
+  local word=${COMP_WORDS[COMP_CWORD]} tool=${COMP_WORDS[1]}
+  COMPREPLY=()
+  if [ "$COMP_CWORD" = 1 ]; then
+    COMPREPLY=($(compgen -W "%(tools)s" -- "$word"))
+  elif [ "${word:0:1}" = - ]; then
+    local options=$(rave-mm "$tool" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u)
+    COMPREPLY=($(compgen -W "$options" -- "$word"))
+  elif [ "$COMP_CWORD" = 2 ]; then
+    case "$tool" in
+      train|test|ablate|benchmark-losses) COMPREPLY=($(compgen -W "%(configs)s" -- "$word")) ;;
+    esac
+  fi
+}
+complete -o bashdefault -o default -F _rave_mm rave-mm
+"""
+"""For bash, and for zsh by way of bash's: without it, files are completed and nothing else."""
+
+
+def _completion(tools: dict[str, Path]) -> str:
+    root = _shipped("configs")
+    configs = [path.relative_to(root) for path in sorted(root.rglob("*.py"))]
+    shown = " ".join(path.as_posix() for path in configs if "_base_" not in path.parts)
+    return COMPLETION % {"tools": " ".join(tools), "configs": shown}
+
+
 def _usage(tools: dict[str, Path]) -> str:
     width = max(map(len, tools), default=0)
     lines = [f"  {name:<{width}}  {_summary(path)}" for name, path in tools.items()]
     return "\n".join(
-        ["usage: rave-mm TOOL [ARGUMENTS]", "       rave-mm TOOL --help", "", "tools:", *lines]
+        ["usage: rave-mm TOOL [ARGUMENTS]", "       rave-mm TOOL --help", "       rave-mm --completion", "", "tools:", *lines]
     )
 
 
@@ -39,7 +67,8 @@ def main(arguments: list[str]) -> int:
 
     Args:
         arguments: The command line without the program. Empty, `-h` or `--help` prints the list
-            of tools; `TOOL --help` is the tool's own help.
+            of tools; `TOOL --help` is the tool's own help; `--completion` prints what has bash and
+            zsh complete them.
 
     Returns:
         The exit status: 0, or 2 when there is no such tool. A tool that ends by itself with
@@ -48,6 +77,9 @@ def main(arguments: list[str]) -> int:
     tools = _tools()
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage(tools))
+        return 0
+    if arguments[0] == "--completion":
+        print(_completion(tools))
         return 0
     name = arguments[0].removesuffix(".py").replace("_", "-")
     if name not in tools:

@@ -64,3 +64,24 @@ except ImportError as error:
     assert done.returncode == 0, done.stderr
     assert "rave_mm.FrozenCLIP takes PyTorch, but " in done.stdout
     assert "pip install 'rave_mm[train]' && pip install --no-deps mmagic==1.2.0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["en"], ["enhance"]),
+        (["enhance", "--light"], ["--light-map-side"]),
+        (["train", "clip_lit/clip_lit_baid_p"], ["clip_lit/clip_lit_baid_paired.py"]),
+        (["export-onnx", "x.pth", "--p"], ["--padding-mode"]),
+    ],
+)
+def test_bash_completes(words: list[str], completed: list[str]) -> None:
+    """Tools, their options, and configs."""
+    line = " ".join(["rave-mm", *words])
+    program = f"""
+        rave-mm() {{ {sys.executable} -m rave_mm "$@"; }}
+        source <(rave-mm --completion)
+        COMP_WORDS=({line}); COMP_CWORD={len(words)}; _rave_mm; printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == completed
