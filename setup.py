@@ -114,7 +114,7 @@ setup(
     entry_points={"console_scripts": ["rave-mm = rave_mm.__main__:run"]},
     cmdclass={"build_py": BuildWithShippedFolders},
     classifiers=[
-        "Development Status :: 4 - Beta",
+        "Development Status :: 5 - Production/Stable",
         "Intended Audience :: Science/Research",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.10",

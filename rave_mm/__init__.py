@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rave_mm.networks.light_map_unet import LightMapUNet
     from rave_mm.networks.small_view_net import SmallViewLightMapNet
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # Imported when they are asked for: what needs no PyTorch, and what does, which takes seconds.
 _LIGHT = {

@@ -58,7 +58,14 @@ def _usage(tools: dict[str, Path]) -> str:
     width = max(map(len, tools), default=0)
     lines = [f"  {name:<{width}}  {_summary(path)}" for name, path in tools.items()]
     return "\n".join(
-        ["usage: rave-mm TOOL [ARGUMENTS]", "       rave-mm TOOL --help", "       rave-mm --completion", "", "tools:", *lines]
+        [
+            "usage: rave-mm TOOL [ARGUMENTS]",
+            "       rave-mm TOOL --help",
+            "       rave-mm --completion",
+            "",
+            "tools:",
+            *lines,
+        ]
     )
 
 

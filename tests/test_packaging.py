@@ -175,6 +175,15 @@ def test_wheel_holds_everything_that_is_needed(wheel: zipfile.Path) -> None:
     assert not {name for name in names if "__pycache__" in name or name.startswith("tests")}
 
 
+def test_a_tag_names_the_version() -> None:
+    """And the changelog and CITATION.cff know it."""
+    command = ["git", "tag", "--points-at", "HEAD", "--list", "v*"]
+    tags = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert set(tags.stdout.split()) <= {f"v{rave_mm.__version__}"}
+    assert f"## [{rave_mm.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\nversion: {rave_mm.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
 @pytest.mark.slow
 def test_wheel_asks_for_little_and_not_for_mmagic(wheel: zipfile.Path) -> None:
     (name,) = (name for name in wheel.root.namelist() if name.endswith("METADATA"))
