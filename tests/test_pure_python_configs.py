@@ -15,13 +15,14 @@ from rave_mm.enhancers.backlit_enhancer import BacklitEnhancer
 from rave_mm.networks.small_view_net import SmallViewLightMapNet
 with read_base():
     from .base import *
-model.update(type=BacklitEnhancer, generator=dict(type=SmallViewLightMapNet))
+model["type"] = BacklitEnhancer
+model["generator"] = dict(type=SmallViewLightMapNet)
 """
 BUILD = """
 import sys
-import rave_mm.registry
 from mmengine.config import Config
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, init_default_scope
+init_default_scope("mmagic")
 model = MODELS.build(Config.fromfile(sys.argv[1]).model)
 print(type(model).__name__, type(model.generator).__name__)
 """
