@@ -22,8 +22,11 @@ BUILD = """
 import sys
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+config = Config.fromfile(sys.argv[1])
+print(config.model.type.__module__)  # imported here, before anything else of this package
+import rave_mm.register  # for what the config names by text: MMEngine reads no custom_imports here
 init_default_scope("mmagic")
-model = MODELS.build(Config.fromfile(sys.argv[1]).model)
+model = MODELS.build(config.model)
 print(type(model).__name__, type(model.generator).__name__)
 """
 
