@@ -1,8 +1,28 @@
 """What requests ask for, and how they are refused: with a sentence."""
 
+import json
+from typing import Any
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+
+_LARGEST_SETTINGS = 4096
+
+
+async def settings_of(request: Request) -> Any:
+    """The JSON that a request has as its body.
+
+    Raises:
+        HTTPException: It has more than settings would take.
+        ValueError: It is no JSON.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_SETTINGS:
+            raise HTTPException(413, f"expected at most {_LARGEST_SETTINGS} bytes of settings")
+    return json.loads(body)
 
 
 def refused(status: int, why: str) -> Response:

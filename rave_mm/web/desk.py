@@ -1,6 +1,5 @@
 """Answers the page's requests about photographs."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from rave_mm.inference.photo_run import failures, told
 from rave_mm.inference.windows import Window
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.web.album import Item
-from rave_mm.web.answers import number_of, refused, visitor_of
+from rave_mm.web.answers import number_of, refused, settings_of, visitor_of
 from rave_mm.web.downloads import zip_of
 from rave_mm.web.uploads import UploadError, most_bytes, receive, safe_name, with_extension
 from rave_mm.web.views import SCREEN_SIDE
@@ -114,7 +113,7 @@ class Desk:
         """Keep the strength and the enhancer that a photograph is downloaded with."""
         item = self._item(request)
         try:
-            wanted = json.loads(await request.body())
+            wanted = await settings_of(request)
             strength, name = float(wanted["strength"]), str(wanted["enhancer"])
             check_strength(strength)
         except (ValueError, KeyError, TypeError) as error:

@@ -52,7 +52,9 @@ class Visits:
             visitor.leaving = None
         try:
             for item in self.album.of(identity):
-                if item.owner is not None and item.state == "waiting":
+                if item.owner is None:  # the folder's are there from the start
+                    continue
+                if item.state == "waiting":
                     self.prepare(item)
                 yield _event(item.told())
             while True:

@@ -123,6 +123,7 @@ def test_settings_are_kept(site: Site, folder: Path) -> None:
     assert [each["strength"] for each in photos if each["id"] == identity] == [0.4]
     for wrong in (b"{}", b"[]", b"no", b'{"strength": -1, "enhancer": "bundled network"}'):
         assert site.ask(f"/api/photos/{identity}", "PATCH", wrong).status == 422
+    assert site.ask(f"/api/photos/{identity}", "PATCH", b" " * 10**6).status == 413
 
 
 def test_all_results_come_as_zip(site: Site, folder: Path) -> None:

@@ -9,6 +9,7 @@ const THUMB = 400;
 const settings = await ask("/api/settings");
 const photos = new Map(); // by id, in the order of the grid
 const cards = new Map(); // by id, or by the upload that has none yet
+let telling = null;
 const early = new Map(); // what the server told of photos whose uploads are not answered yet
 const uploads = new Uploads(settings.most_bytes, tellUpload);
 const viewer = new Viewer(settings, (photo) => showCard(photo.id, photo));
@@ -101,8 +102,13 @@ function add(files) {
   tell();
 }
 
-/** How far everything is. */
+/** Tell how far everything is, once for all that changes before the next frame. */
 function tell() {
+  telling ??= requestAnimationFrame(tellNow);
+}
+
+function tellNow() {
+  telling = null;
   const ready = [...photos.values()].filter((photo) => photo.state === "ready").length;
   const failed = [...cards.values()].filter(({ box }) => box.classList.contains("failed")).length;
   const all = cards.size;
@@ -165,6 +171,6 @@ new EventSource(`/api/events?${query({ visitor })}`).onmessage = (event) => {
   if (uploads.running && !cards.has(photo.id)) early.set(photo.id, photo); // until its upload is answered
   else showCard(photo.id, photo);
 };
-tell();
+tellNow();
 route();
 document.body.dataset.ready = "yes";
