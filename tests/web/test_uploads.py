@@ -87,15 +87,19 @@ def raw(site: Site, end: bytes, body: bytes = b"", times: int = 0) -> bytes:
     head = f"POST /api/photos?visitor={VISITOR}&name=a.jpg HTTP/1.1\r\nHost: localhost\r\n"
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
         try:
-            connection.sendall(head.encode() + b"Origin: http://localhost\r\n" + end)
+            sent = b"Origin: http://localhost\r\nConnection: close\r\n"
+            connection.sendall(head.encode() + sent + end)
             for _ in range(times):
                 connection.sendall(body)
         except (BrokenPipeError, ConnectionResetError):
             pass
+        received = b""
         try:
-            return connection.recv(4096)
+            while part := connection.recv(4096):
+                received += part
         except ConnectionResetError:
-            return b""
+            pass  # it hangs up while it is still sent to
+        return received
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(small_site: Site) -> None:
