@@ -5,10 +5,13 @@ full size. Nothing leaves this machine. Ctrl-C ends it, and removes what was upl
 """
 
 import argparse
+import os
 import signal
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rave_mm.runtime.memory import MAX_PIXELS
 
@@ -82,18 +85,41 @@ with needs("web", "tools/web.py takes Starlette and uvicorn"):
     from rave_mm.web.visits import Visits
     from rave_mm.web.workbench import Enhancers, Workbench
 
+if TYPE_CHECKING:
+    from rave_mm.inference.photo_enhancer import PhotoEnhancer
+    from rave_mm.inference.shipped import ShippedEnhancer
+
 BUNDLED_NAME = "bundled network"
 
 
-def load_enhancers(checkpoints: list[str], light_map_side: int) -> Enhancers:
-    """The bundled enhancer and those of some checkpoints, by the names that the page shows."""
-    enhancers: Enhancers = {BUNDLED_NAME: choose_enhancer()}
+def load(checkpoint: str, light_map_side: int) -> "PhotoEnhancer | ShippedEnhancer":
+    """The enhancer of a checkpoint, which looks at a small view."""
+    enhancer = choose_enhancer(checkpoint=checkpoint)
+    if enhancer.light_map_side is None:  # it would look at all pixels
+        enhancer = choose_enhancer(checkpoint=checkpoint, light_map_side=light_map_side)
+    return enhancer
+
+
+def start_loading(checkpoints: list[str], light_map_side: int, failed: list[str]) -> "Enhancers":
+    """The bundled enhancer and those of some checkpoints, by the names that the page shows.
+
+    Those of checkpoints load meanwhile, since PyTorch takes seconds. If one cannot be loaded, why
+    is put into `failed`, and the process gets the signal to end.
+    """
+
+    def ended(loaded: "Future[PhotoEnhancer | ShippedEnhancer]") -> None:
+        if error := loaded.exception():
+            failed.append(str(error))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    pool = ThreadPoolExecutor(1)
+    enhancers: Enhancers = {BUNDLED_NAME: pool.submit(choose_enhancer)}
     for checkpoint in checkpoints:
-        enhancer = choose_enhancer(checkpoint=checkpoint)
-        if enhancer.light_map_side is None:  # it would look at all pixels
-            enhancer = choose_enhancer(checkpoint=checkpoint, light_map_side=light_map_side)
         name = Path(checkpoint).stem
-        enhancers[checkpoint if name in enhancers else name] = enhancer
+        future = pool.submit(load, checkpoint, light_map_side)
+        enhancers[checkpoint if name in enhancers else name] = future
+    for loading in enhancers.values():
+        loading.add_done_callback(ended)
     return enhancers
 
 
@@ -105,15 +131,16 @@ def interrupt(asked: int, frame: FrameType | None) -> None:
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
     signal.signal(signal.SIGTERM, interrupt)
+    failed: list[str] = []
     try:
         photos = list_photos(arguments.photos) if arguments.photos else []
-        enhancers = load_enhancers(arguments.checkpoint, arguments.light_map_side)
         guide = Guide(arguments.guide or LIGHTING_GUIDE)
         listener = listen(arguments.host, arguments.port)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"tools/web.py: {error}")
     token = None if is_loopback(arguments.host) else new_token()
     try:
+        enhancers = start_loading(arguments.checkpoint, arguments.light_map_side, failed)
         with temporary_folder() as folder:
             album = Album(folder, BUNDLED_NAME)
             for path in photos:
@@ -126,6 +153,8 @@ def main(given: argparse.Namespace | None = None) -> None:
             print("Ctrl-C ends it, and removes what was uploaded.", flush=True)
             serve(Guard(app, arguments.host, token), listener)
     except KeyboardInterrupt:
+        if failed:
+            sys.exit(f"tools/web.py: {failed[0]}")
         print("ended")
 
 

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -25,8 +26,8 @@ from rave_mm.web.guide import Guide
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
 
-Enhancers: TypeAlias = dict[str, "PhotoEnhancer | ShippedEnhancer"]
-"""What enhances, by the name that the page shows."""
+Enhancers: TypeAlias = "dict[str, Future[PhotoEnhancer | ShippedEnhancer]]"
+"""What enhances, by the name that the page shows; it may still be loading."""
 
 KINDS = ("before", "after", "light-map")
 """What there is to see of a photograph."""
@@ -88,14 +89,15 @@ class Workbench:
     """Enhances the photographs of an album.
 
     Args:
-        enhancers: By the name that the page shows; each looks at a small view.
+        enhancers: By the name that the page shows; each looks at a small view. Whoever asks for
+            one that is not loaded yet waits for it.
         guide: Scores light; None not to.
         max_pixels: Photographs of more are refused.
     """
 
     def __init__(
         self,
-        enhancers: Enhancers,
+        enhancers: "Enhancers",
         guide: Guide | None,
         max_pixels: int,
     ) -> None:
@@ -201,7 +203,7 @@ class Workbench:
     def _enhance(self, item: Item, name: str, strength: float) -> Path:
         out = item.folder / f"{list(self.enhancers).index(name)}-{strength:g}"
         (job,) = plan_jobs([item.path], out).jobs
-        run = PhotoRun(self.enhancers[name], strength=strength, max_pixels=self.max_pixels)
+        run = PhotoRun(self.enhancers[name].result(), strength=strength, max_pixels=self.max_pixels)
         (outcome,) = run([job])
         if outcome.status == "failed":
             raise UnreadablePhotoError(item.path, outcome.reason)
@@ -221,7 +223,7 @@ class Workbench:
         return self._screen(item).light_map(name, self._light(item, name))
 
     def _light(self, item: Item, name: str) -> LightLines:
-        photo, enhancer = self.open(item), self.enhancers[name]
+        photo, enhancer = self.open(item), self.enhancers[name].result()
         side = enhancer.light_map_side
         assert side is not None
 

@@ -82,6 +82,7 @@ def test_others_need_the_token(tmp_path: Path) -> None:
     [
         (["--photos", "missing"], "missing"),
         (["--checkpoint", "missing.pth"], "missing.pth"),
+        (["--checkpoint", "setup.py"], "setup.py is no checkpoint"),
         (["--guide", "setup.py"], "setup.py is no guide"),
         (["--host", "203.0.113.9"], "cannot listen at 203.0.113.9"),
     ],

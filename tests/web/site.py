@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 import uvicorn
 
 from rave_mm.inference.choosing import choose_enhancer
+from rave_mm.inference.photo_enhancer import PhotoEnhancer
+from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.photos.writing import write_photo
 from rave_mm.web.album import Album
 from rave_mm.web.app import build_app
@@ -24,7 +27,7 @@ from rave_mm.web.guard import Guard
 from rave_mm.web.guide import Guide
 from rave_mm.web.records import Records
 from rave_mm.web.visits import Visits
-from rave_mm.web.workbench import Enhancers, Workbench
+from rave_mm.web.workbench import Workbench
 
 VISITOR = "visitor-of-a-test"
 BUNDLED = "bundled network"
@@ -100,7 +103,7 @@ def serving(
     folder: Path,
     *,
     photos: tuple[Path, ...] = (),
-    enhancers: Enhancers | None = None,
+    enhancers: "dict[str, PhotoEnhancer | ShippedEnhancer] | None" = None,
     runs: Path | None = None,
     max_pixels: int = 10**7,
     host: str = "127.0.0.1",
@@ -112,7 +115,11 @@ def serving(
     album = Album(folder, BUNDLED)
     for path in photos:
         album.add_shared(path)
-    workbench = Workbench(enhancers or {BUNDLED: choose_enhancer()}, Guide(), max_pixels)
+    loaded = {}
+    for name, enhancer in (enhancers or {BUNDLED: choose_enhancer()}).items():
+        loaded[name] = Future[PhotoEnhancer | ShippedEnhancer]()
+        loaded[name].set_result(enhancer)
+    workbench = Workbench(loaded, Guide(), max_pixels)
     visits = Visits(album, workbench, keep_work, keep_photos)
     app = Guard(build_app(Desk(visits), Records(runs or folder / "runs")), host, token)
     listener = socket.create_server(("127.0.0.1", 0))
