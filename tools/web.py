@@ -10,7 +10,6 @@ import signal
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from rave_mm.runtime.memory import MAX_PIXELS
@@ -123,14 +122,9 @@ def start_loading(checkpoints: list[str], light_map_side: int, failed: list[str]
     return enhancers
 
 
-def interrupt(asked: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, on SIGTERM too."""
-    raise KeyboardInterrupt(asked)
-
-
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
-    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     failed: list[str] = []
     try:
         photos = list_photos(arguments.photos) if arguments.photos else []

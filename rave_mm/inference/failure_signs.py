@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""The weights of red, green and blue in luma."""
+
 _DARK = 0.1
 _COLOURED = 0.02
 
@@ -59,7 +61,7 @@ class FailureMeter:
         """
         self._pixels += before.shape[0] * before.shape[1]
         self._clipped += int(((after.max(2) >= 1) & (before.max(2) < 1)).sum())
-        dark = before @ _LUMA < _DARK
+        dark = before @ LUMA < _DARK
         self._dark += int(dark.sum())
         x, y = before[dark], after[dark]
         self._green += float((_green(y) - _green(x)).sum(dtype=np.float64))

@@ -28,9 +28,9 @@ from typing_extensions import Unpack
 
 from rave_mm.inference.choosing import Settings, choose_enhancer
 from rave_mm.inference.failure_signs import FailureSigns
-from rave_mm.inference.photo_jobs import PhotoJob, result_suffix
+from rave_mm.inference.photo_jobs import PhotoJob, result_suffix, suffix_of
 from rave_mm.inference.photo_run import PhotoRun
-from rave_mm.photos.formats import format_of_name, result_format
+from rave_mm.photos.formats import format_of_name
 from rave_mm.runtime.extras import needs
 from rave_mm.runtime.memory import MAX_PIXELS
 
@@ -105,7 +105,9 @@ class EnhanceWorker:
             of failure, see :class:`rave_mm.inference.failure_signs.FailureSigns`. A photograph that
             fails does not stop the others.
         """
-        target = self._target(row["name"], suffix_by_name(row["name"]))
+        kind = format_of_name(row["name"])
+        assert kind is not None
+        target = self._target(row["name"], suffix_of(row["name"], kind))
         if _is_there(target):  # without reading the photograph
             return _told(row, target, "skipped")
         with tempfile.TemporaryDirectory(prefix="rave_mm-") as name:
@@ -127,13 +129,6 @@ class EnhanceWorker:
 
     def _target(self, name: str, suffix: str) -> str:
         return f"{self.out}/{PurePosixPath(name).with_suffix(suffix)}"
-
-
-def suffix_by_name(name: str) -> str:
-    """The extension of a photograph's result, by the photograph's name alone."""
-    kind = format_of_name(name)
-    assert kind is not None
-    return result_format(kind).extensions[0] if kind.written_as else PurePosixPath(name).suffix
 
 
 def _told(

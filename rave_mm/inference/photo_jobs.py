@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rave_mm.photos.folders import first_few
 from rave_mm.photos.formats import (
+    Format,
     format_of_file,
     format_of_name,
     photo_extensions,
@@ -154,8 +155,13 @@ def result_suffix(source: Path) -> str:
     if kind is None:  # which reading will tell
         kind = format_of_name(source)
     assert kind is not None
-    written = result_format(kind)
-    return source.suffix if source.suffix.lower() in written.extensions else written.extensions[0]
+    return suffix_of(source.name, kind)
+
+
+def suffix_of(name: str, kind: Format) -> str:
+    """The extension of the result of a photograph of some name and format."""
+    suffix, written = Path(name).suffix, result_format(kind)
+    return suffix if suffix.lower() in written.extensions else written.extensions[0]
 
 
 def _check_clashes(jobs: Sequence[PhotoJob]) -> None:

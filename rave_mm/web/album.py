@@ -134,8 +134,7 @@ class Album:
         return self.visitors.setdefault(identity, Visitor())
 
     def tell(self, item: Item) -> None:
-        """Tell the pages that show a photograph what has become of it."""
-        whose = self.visitors.values() if item.owner is None else [self.visitor(item.owner)]
-        for visitor in whose:
-            for listener in visitor.listeners:
-                listener.put_nowait(item.told())
+        """Tell the pages of an upload's owner what has become of it."""
+        assert item.owner is not None
+        for listener in self.visitor(item.owner).listeners:
+            listener.put_nowait(item.told())

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
 
-from rave_mm.photos.formats import FORMATS, format_of_file, format_of_name
+from rave_mm.photos.formats import format_of_file, format_of_name
 
 _LONGEST_NAME = 100
 # What the disk keeps free for others.
@@ -56,7 +56,7 @@ async def receive(
         most: How many it may have.
 
     Raises:
-        UploadError: It is too large, incomplete, empty, or no photograph; or the disk is full.
+        UploadError: It is too large, incomplete or empty, or the disk is full.
     """
     _check_room(path.parent, announced or 0, most)
     received, checked = 0, _CHECKED_EACH
@@ -74,20 +74,9 @@ async def receive(
 
 
 def with_extension(path: Path) -> Path:
-    """Rename an upload whose name does not say that it is a photograph.
-
-    Raises:
-        UploadError: It is none, by its first bytes.
-    """
+    """Rename a photograph whose name does not say that it is one; what is none stays as it is."""
     kind = format_of_file(path)
-    if kind is None:
-        known = ", ".join(known.name for known in FORMATS)
-        raise UploadError(
-            415, f"{path.name} is not a picture, or of an unknown format; expected {known}"
-        )
-    if kind.missing:
-        raise UploadError(415, kind.missing)
-    if format_of_name(path) is not None:
+    if kind is None or format_of_name(path) is not None:
         return path
     return path.rename(path.with_name(path.name + kind.extensions[0]))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rave_mm.inference.arrays import divided
-from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
+from rave_mm.inference.failure_signs import LUMA, FailureMeter, FailureSigns
 from rave_mm.inference.light_map_strength import blend_light_map
 from rave_mm.inference.small_view import FloatArray, LightLines, brightness_of, see_small
 from rave_mm.inference.streaming import upright_stream, without_alpha
@@ -26,7 +26,6 @@ MOST_PIXELS = 16 * 10**6
 
 _BINS = 64
 _QUALITY = 90
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # A light map's colours, and the stops that they tell apart.
 _BRIGHTENS, _DIMS = np.array([[0.15, 0.55, 1.0], [1.0, 0.5, 0.1]], np.float32)
 _GRAY = np.float32(0.5)
@@ -159,7 +158,7 @@ def histograms(srgb: FloatArray) -> dict[str, list[int]]:
     """How many pixels have a value, in 64 equal steps from 0 to 1: red, green, blue and luma."""
     channels: Sequence[FloatArray] = [
         *np.moveaxis(srgb, 2, 0),
-        srgb @ _LUMA,
+        srgb @ LUMA,
     ]
     steps = [np.minimum((each * _BINS).astype(np.uint8), _BINS - 1) for each in channels]
     names = ("red", "green", "blue", "luma")

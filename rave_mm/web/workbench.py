@@ -197,11 +197,10 @@ class Workbench:
             ValueError: `strength` is out of range.
             UnreadablePhotoError: It could not be enhanced; the message says why.
         """
-        key = f"{item.identity}/{list(self.enhancers).index(name)}-{strength:g}"
-        return self._results.get(key, lambda: self._enhance(item, name, strength))
-
-    def _enhance(self, item: Item, name: str, strength: float) -> Path:
         out = item.folder / f"{list(self.enhancers).index(name)}-{strength:g}"
+        return self._results.get(str(out), lambda: self._enhance(item, name, strength, out))
+
+    def _enhance(self, item: Item, name: str, strength: float, out: Path) -> Path:
         (job,) = plan_jobs([item.path], out).jobs
         run = PhotoRun(self.enhancers[name].result(), strength=strength, max_pixels=self.max_pixels)
         (outcome,) = run([job])

@@ -13,7 +13,7 @@ from rave_mm.photos.writing import write_photo
 
 PROGRAM = """
 import sys
-from rave_mm.inference.mmagic_inferencer import MMagicInferencer
+from rave_mm.mmagic_inferencer import MMagicInferencer
 assert "controlnet_aux" not in sys.modules
 inferencer = MMagicInferencer(model_name="bundled_enhancer", device="cpu")
 inferencer.infer(img=sys.argv[1], result_out_dir=sys.argv[2])

@@ -1,6 +1,6 @@
 """MMagic's inferencer, with the enhancers of this package among its models.
 
-    from rave_mm.inference.mmagic_inferencer import MMagicInferencer
+    from rave_mm.mmagic_inferencer import MMagicInferencer
 
     inferencer = MMagicInferencer(model_name="rave", model_ckpt="iter_11000.pth")
     inferencer.infer(img="dark.jpg", result_out_dir="bright.png")
