@@ -1,14 +1,17 @@
 """Train the bundled lighting CLIP.
 
-It is a small image-text model that knows under which light a photo was taken. It reads the
-photographs that `tools/prepare_data.py lighting-clip` collects, draws lessons from them
-(rave_mm/datasets/lighting_edits.py), trains an open_clip model on them from random weights, tests
-it on photographs of other scenes, and writes a folder that open_clip reads as `local-dir:FOLDER`.
-The same seed on the same machine gives the same weights.
+It is a small image-text model that knows under which light a photo was taken, and what spoils it.
+It reads the photographs that `tools/prepare_data.py lighting-clip` collects, draws lessons from
+them (rave_mm/datasets/lighting_lessons.py), trains an open_clip model on them from random weights,
+tests it on photographs of other scenes, and writes a folder that open_clip reads as
+`local-dir:FOLDER`. The same seed on the same machine gives the same weights.
+
+Two processes share the work, each on one core: two threads of one process are slower by half.
 """
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +33,13 @@ def parse_arguments() -> argparse.Namespace:
         "--out", type=Path, default=Path("work_dirs/lighting_clip"), help="where the model goes"
     )
     parser.add_argument("--steps", type=int, help="of each stage, to try it out (default: all)")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument(
+        "--scenes",
+        type=int,
+        default=8,
+        help="in a batch of each process, of four lessons each (default: 8)",
+    )
+    parser.add_argument("--processes", type=int, default=2, help="default: 2")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -44,14 +53,25 @@ import open_clip
 import torch
 from open_clip.model import CLIP
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch import Tensor, distributed, nn
+from torch.multiprocessing.spawn import spawn
+from torch.nn.functional import normalize
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
+from rave_mm.clip.lighting_losses import (
+    RunningResidual,
+    climb,
+    contrastive_loss,
+    favours_of,
+    quality,
+    ranking_loss,
+)
 from rave_mm.clip.lighting_report import CLASSES, lighting_report
-from rave_mm.datasets.lighting_edits import CAPTIONS, HARMS, lesson
+from rave_mm.datasets.harms import HARMS
+from rave_mm.datasets.lighting_captions import BLANKS, CAPTIONS, NEGATIVE, NOISE, worded
+from rave_mm.datasets.lighting_lessons import draw_scene, lessons_of
 from rave_mm.datasets.photo_sets.sources import PHOTOGRAPHS
 from rave_mm.photos.folders import list_photos
 from rave_mm.photos.reading import read_photo
@@ -63,8 +83,8 @@ ARCHITECTURE: dict[str, Any] = {
     "embed_dim": 256,
     "vision_cfg": {
         "image_size": IMAGE_SIZE,
-        "layers": [1, 2, 2, 1],
-        "width": 24,
+        "layers": [1, 2, 2, 2],
+        "width": 32,
         "patch_size": None,
     },
     "text_cfg": {
@@ -82,13 +102,19 @@ PREPROCESSING = {
     "resize_mode": "shortest",
 }
 LOGIT_SCALE = 10.0
+MARGIN = 0.5
+ATTENTION_RATE = 0.25
+"""Learning rate of the attention that pools: at the convolutions' own it does not find details."""
+LESSONS = 4
+"""Of a scene; the first is the right picture."""
 WELL_LIT = CAPTIONS.index("a well-lit photo")
 BACKLIT = [CAPTIONS.index(caption) for caption in CLASSES["backlit"]]
 GROUPS = [
     [WELL_LIT],
     BACKLIT,
     *([CAPTIONS.index(caption) for caption in CLASSES[name]] for name in ("dark", "overexposed")),
-    *([CAPTIONS.index(harm)] for harm in HARMS),
+    *([CAPTIONS.index(harm.caption)] for harm in HARMS.values()),
+    *([CAPTIONS.index(caption)] for caption in (*BLANKS, NOISE, NEGATIVE)),
 ]
 """What a picture can be said to be: a class of light or a harm, as captions. Others are apart."""
 
@@ -99,52 +125,49 @@ class Stage:
 
     steps: int
     learning_rate: float
-    pairs: bool
-    """Whether lessons come in pairs that show one scene, at times the first of them well-lit."""
     balance: float
     """How far frequent captions are held back, 0 (not) to 1 (wholly), see :func:`favours_of`."""
     groups: Sequence[Sequence[int]] = ()
     """Captions that are balanced as one; the others are by themselves."""
+    climbing: float = 0.0
+    """In how many of the steps pictures that climb the score are ranked too, see :func:`climb`."""
 
 
-#: First light, on as many scenes as there is time for; then what tells two lights of a scene apart.
-#: First rare captions are to be learned beside frequent ones, then no class is to be favoured.
+#: First light and harms; then the score's own blind spots, and no class is to be favoured.
 STAGES = (
-    Stage(3000, 1.5e-3, pairs=False, balance=0.6),
-    Stage(1000, 5e-4, pairs=True, balance=1.0, groups=GROUPS),
+    Stage(2200, 7e-4, balance=0.6),
+    Stage(3000, 5e-4, balance=1.0, groups=GROUPS, climbing=0.5),
 )
 
 
-class Lessons(Dataset[tuple[Tensor, Tensor, int]]):
-    """Lessons with numbers; of pairs, the second has an odd one.
+class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Scenes by numbers: the pictures (LESSONS, 3, S, S), their labels and their content.
 
-    Of two lessons of one scene, what the photo shows cannot explain what is said of the light. Each
-    lesson's generators are seeded with its number, so workers do not change the lessons.
+    Each scene's generator is seeded with its number, so workers do not change the lessons.
     """
 
-    def __init__(self, folder: Path, numbers: range, pairs: bool, seed: int) -> None:
+    def __init__(self, folder: Path, numbers: range, seed: int) -> None:
         listed = {p["id"]: p["content"] for p in json.loads(PHOTOGRAPHS.read_text())["photographs"]}
         paths = list_photos(folder)
         self.photos = [read_photo(path) for path in paths]
         self.contents = sorted(set(listed.values()))
         self.content = [self.contents.index(listed[path.stem]) for path in paths]
-        self.numbers, self.pairs, self.seed = numbers, pairs, seed
+        self.numbers, self.seed = numbers, seed
 
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         number = self.numbers[index]
-        place = number // 2 if self.pairs else number
-        which = place % len(self.photos)
-        scene = np.random.default_rng([self.seed, 0, place])
-        other = self.photos[int(scene.integers(len(self.photos)))]
-        rng = np.random.default_rng([self.seed, 1, number])
-        well_lit = self.pairs and number % 2 == 0 and bool(rng.random() < 0.5)
-        drawn = lesson(self.photos[which], other, IMAGE_SIZE, scene, rng, well_lit)
-        image = torch.from_numpy(drawn.image).permute(2, 0, 1)
-        content = self.content[which] if drawn.has_content else -1
-        return image, torch.from_numpy(drawn.label), content
+        which = number % len(self.photos)
+        rng = np.random.default_rng([self.seed, number])
+        other = self.photos[int(rng.integers(len(self.photos)))]
+        scene = draw_scene(self.photos[which], other, IMAGE_SIZE, rng)
+        lessons = lessons_of(scene, LESSONS, rng)
+        pictures = torch.from_numpy(np.stack([lesson.image for lesson in lessons]))
+        labels = torch.from_numpy(np.stack([lesson.label for lesson in lessons]))
+        contents = [self.content[which] if lesson.has_content else -1 for lesson in lessons]
+        return pictures.permute(0, 3, 1, 2), labels, torch.tensor(contents)
 
 
 def with_content(caption: str, content: str) -> str:
@@ -152,156 +175,189 @@ def with_content(caption: str, content: str) -> str:
     return caption.replace("photo", f"photo of {content}", 1)
 
 
-def contrastive_loss(
-    images: Tensor,
-    captions: Tensor,
-    texts: Tensor,
-    labels: Tensor,
-    contents: Tensor,
-    drawn: Tensor,
-    favours: Tensor,
-    scale: float = LOGIT_SCALE,
-) -> Tensor:
-    """CLIP's symmetric cross-entropy, with graded targets.
+def embed_pictures(model: CLIP, pictures: Tensor) -> Tensor:
+    """Unit embeddings (N, D) of pictures (N, 3, S, S) in [0, 1].
 
-    Args:
-        images: (N, D) unit embeddings of the pictures.
-        captions: (K, D) unit embeddings of the captions about light alone.
-        texts: (N, D) unit embeddings of one full caption for each picture (light and content).
-        labels: (N, K) distribution of each picture over the captions.
-        contents: (N,) index of the content, -1 for none.
-        drawn: (N,) which caption the full caption of each picture was made from.
-        favours: (K,) added to the logits of the captions about light, see :func:`favours_of`.
-        scale: factor of the cosines.
+    The convolutions are in bfloat16, which recent processors multiply several times as fast; the
+    attention, which they do not, is in float32.
     """
-    about_light = cross_entropy(scale * images @ captions.T + favours, labels)
-    # A full caption fits a picture as much as its light fits, if both show the same thing.
-    fit = labels[:, drawn] * (contents[:, None] == contents[None])
-    logits = scale * images @ texts.T
-    to_text = cross_entropy(logits, fit / fit.sum(1, keepdim=True).clamp_min(1e-6))
-    to_image = cross_entropy(logits.T, fit.T / fit.T.sum(1, keepdim=True).clamp_min(1e-6))
-    return about_light + 0.5 * (to_text + to_image)
+    mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
+    visual = model.visual
+    features = ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        for part in (visual.stem, visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+            features = part(features)
+    return normalize(visual.attnpool(features.float()), dim=-1)
 
 
-def favours_of(seen: Tensor, balance: float, groups: Sequence[Sequence[int]]) -> Tensor:
-    """Favour captions while training by the logarithm of how frequent their group is.
-
-    Then what is learned does not favour them: half of the lessons are well-lit, but a photo in
-    doubt is called so no more readily than by a harm's name (logit adjustment, arXiv 2007.07314).
-
-    Args:
-        seen: (K,) how often each caption was seen.
-        balance: factor of the logarithm; 1 is the reference's.
-        groups: captions whose frequencies count together.
-
-    Returns:
-        (K,); 0 would be a group that is all there is.
-    """
-    shares = seen / seen.sum()
-    grouped = shares.clone()
-    for group in groups:
-        grouped[group] = shares[group].sum()
-    return balance * grouped.log()
-
-
-def guide_loss(scores: Tensor, well_lit: Tensor, margin: float) -> Tensor:
-    """How far pairs are from the order in which a guide must see them.
-
-    Of a pair, the picture that is better lit must score higher, by `margin` times what it is better
-    lit by. So no harm to a photo looks like a better light, whatever the photo shows.
-
-    Args:
-        scores: (N,) of pictures 0 and 1, which are a pair, 2 and 3, ...
-        well_lit: (N,) share of "a well-lit photo" in their labels, 0 to 1.
-        margin: for a picture that is well-lit and one that is not at all.
-    """
-    difference = well_lit[0::2] - well_lit[1::2]
-    ahead = difference.sign() * (scores[0::2] - scores[1::2])
-    return torch.relu(margin * difference.abs() - ahead).mean()
-
-
-class Residual:
-    """RAVE's residual vector of what a model has lately been shown, from backlit to well-lit."""
-
-    def __init__(self) -> None:
-        self.sums = torch.zeros(2, ARCHITECTURE["embed_dim"])
-
-    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Take another batch into account and return the unit vector (D,).
-
-        Args:
-            images: (N, D) unit embeddings.
-            labels: (N, K) distribution of each picture over the captions.
-        """
-        weights = torch.stack([labels[:, BACKLIT].sum(1), labels[:, WELL_LIT]])
-        self.sums = 0.95 * self.sums + weights @ images.detach()
-        backlit, well_lit = normalize(self.sums, dim=1)
-        return normalize(well_lit - backlit, dim=0)
-
-
-def train(folder: Path, batch: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
-    """Train on the photographs of a folder and return the model in eval mode."""
+def train(folder: Path, scenes: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
+    """Train on the photographs of a folder, with other processes if there are, in eval mode."""
     torch.manual_seed(seed)
     model = CLIP(**ARCHITECTURE).to(memory_format=torch.channels_last)
     # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
     # slope; a learned one grows, and sorts with small angles.
     model.logit_scale.requires_grad_(False).fill_(np.log(LOGIT_SCALE))
+    rank, processes = _place()
     first = 0
     for stage in stages:
-        numbers = range(first, first + stage.steps * batch)
-        train_stage(model, stage, Lessons(folder, numbers, stage.pairs, seed), batch)
-        first = numbers.stop
+        end = first + stage.steps * scenes * processes
+        train_stage(model, stage, Scenes(folder, range(first + rank, end, processes), seed), scenes)
+        first = end
     return model.eval()
 
 
-def train_stage(model: CLIP, stage: Stage, lessons: Lessons, batch: int) -> None:
-    """Train a model in place."""
-    tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
-    loader = DataLoader(lessons, batch, num_workers=1, prefetch_factor=8)
-    light_tokens = tokenizer(list(CAPTIONS))
-    full_tokens = torch.stack(
-        [tokenizer([with_content(c, s) for c in CAPTIONS]) for s in [*lessons.contents, "nothing"]]
-    )
-    full_tokens[-1] = light_tokens
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=stage.learning_rate,
+def _place() -> tuple[int, int]:
+    """Which process this is, and of how many."""
+    if not distributed.is_initialized():
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def _average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    _, processes = _place()
+    if processes == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    together = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    distributed.all_reduce(together)
+    parts = (together / processes).split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view(gradient.shape))
+
+
+def _optimizer(model: CLIP, rate: float) -> torch.optim.Optimizer:
+    """AdamW in groups: matrices decay, the attention that pools is slower."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            key = ("attnpool" in name, parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": rate * (ATTENTION_RATE if attention else 1),
+                "weight_decay": 0.05 * decays,
+            }
+            for (attention, decays), parameters in groups.items()
+        ],
         fused=True,
     )
+
+
+def train_stage(model: CLIP, stage: Stage, data: Scenes, scenes: int) -> None:
+    """Train a model in place."""
+    rank, _ = _place()
+    tokens_of = Tokens()
+    rng = np.random.default_rng([data.seed, data.numbers.start])
+    optimizer = _optimizer(model, stage.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, stage.learning_rate, total_steps=stage.steps, pct_start=0.1
+        optimizer,
+        [group["lr"] for group in optimizer.param_groups],
+        total_steps=stage.steps,
+        pct_start=0.1,
     )
-    mean, std = (torch.tensor(PREPROCESSING[k]).view(3, 1, 1) for k in ("mean", "std"))
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
     model.train()
-    progress = tqdm(loader, desc="pairs" if stage.pairs else "scenes", unit="step")
-    average = None
-    residual = Residual()
+    name = "climbing" if stage.climbing else "lessons"
+    progress = tqdm(DataLoader(data, scenes), desc=name, unit="step", disable=rank > 0)
+    averages: dict[str, float] = {}
+    residual = RunningResidual(ARCHITECTURE["embed_dim"], BACKLIT, WELL_LIT)
     seen = torch.ones(len(CAPTIONS))
-    for pictures, labels, contents in progress:
-        drawn = torch.multinomial(labels, 1)[:, 0]
-        tokens = torch.cat([light_tokens, full_tokens[contents, drawn]])
+    for step, (grouped, grouped_labels, grouped_contents) in enumerate(progress):
+        pictures = grouped.flatten(0, 1).float() / 255
+        labels, contents = grouped_labels.flatten(0, 1), grouped_contents.flatten()
+        right = pictures[::LESSONS].repeat_interleave(LESSONS, 0)
+        places = torch.arange(len(grouped)).repeat_interleave(LESSONS)
+        # Half of the pictures, with the right ones, have a caption that tells what they show too.
+        told = torch.arange(0, len(pictures), 2)
+        drawn = torch.multinomial(labels[told], 1)[:, 0]
+        full = [
+            with_content(CAPTIONS[caption], data.contents[content])
+            if content >= 0
+            else CAPTIONS[caption]
+            for caption, content in zip(drawn.tolist(), contents[told].tolist(), strict=True)
+        ]
+        tokens = tokens_of([*(worded(caption, rng) for caption in CAPTIONS), *full])
         encoded = normalize(model.encode_text(tokens), dim=-1)
-        images = normalize(model.encode_image((pictures.float() / 255 - mean) / std), dim=-1)
         captions, texts = encoded[: len(CAPTIONS)], encoded[len(CAPTIONS) :]
+        if step and rng.random() < stage.climbing:
+            climbed, climbers = climbing_pictures(
+                model, pictures, captions[WELL_LIT].detach(), residual.vector, rng
+            )
+            pictures = torch.cat([pictures, climbed])
+            right = torch.cat([right, right[climbers]])
+            places = torch.cat([places, places[climbers]])
+        images = embed_pictures(model, pictures)
+        lessons = images[: len(labels)]
+        order = torch.cat([told, told + 1])
         seen += labels.sum(0)
         favours = favours_of(seen, stage.balance, stage.groups)
-        loss = contrastive_loss(images, captions, texts, labels, contents, drawn, favours)
-        if stage.pairs:
-            vector, well_lit = residual(images, labels), labels[:, WELL_LIT]
-            loss = loss + 5 * guide_loss(images @ captions[WELL_LIT], well_lit, margin=0.3)
-            loss = loss + 5 * guide_loss(images @ vector, well_lit, margin=0.15)
+        vector = residual.update(lessons, labels)
+        qualities = quality(pictures, right)
+        losses = {
+            "captions": contrastive_loss(
+                lessons[order],
+                captions,
+                texts,
+                labels[order],
+                contents[told],
+                drawn,
+                favours,
+                LOGIT_SCALE,
+            ),
+            "words": 5 * ranking_loss(images @ captions[WELL_LIT], qualities, places, MARGIN),
+            "residual": 10 * ranking_loss(images @ vector, qualities, places, MARGIN),
+        }
+        loss = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"loss is {loss.item()} at step {progress.n}; lower the stage's learning rate"
+                f"loss is {loss.item()} at step {step}; lower the stage's learning rate"
             )
         optimizer.zero_grad()
         loss.backward()
+        _average_gradients(trained)
         optimizer.step()
         schedule.step()
-        average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
-        progress.set_postfix(loss=f"{average:.3f}")
+        for part, value in losses.items():
+            averages[part] = 0.98 * averages.get(part, value.item()) + 0.02 * value.item()
+        progress.set_postfix({part: f"{value:.3f}" for part, value in averages.items()})
+
+
+class Tokens:
+    """CLIP's tokens of texts, each made once."""
+
+    def __init__(self) -> None:
+        self.tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
+        self.known: dict[str, Tensor] = {}
+
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        if new := sorted(set(texts) - set(self.known)):
+            self.known |= dict(zip(new, self.tokenizer(new), strict=True))
+        return torch.stack([self.known[text] for text in texts])
+
+
+def climbing_pictures(
+    model: CLIP, pictures: Tensor, well_lit: Tensor, vector: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Pictures that climb one of the two scores, one of each scene, and which they come from.
+
+    The model is asked as it guides: in eval mode.
+    """
+    climbers = torch.arange(0, len(pictures), LESSONS)
+    climbers = climbers + torch.from_numpy(rng.integers(0, LESSONS, len(climbers)))
+    target = vector if rng.random() < 0.7 else well_lit
+    model.eval()
+    climbed = climb(
+        pictures[climbers],
+        lambda changed: embed_pictures(model, changed) @ target,
+        cells=int(rng.choice([1, 2, 4, 8, 16, 32])),
+        channels=int(rng.choice([1, 3], p=[0.8, 0.2])),
+        step=float(rng.uniform(0.1, 0.6)),
+        steps=int(rng.integers(1, 4)),
+    )
+    model.train()
+    return climbed, climbers
 
 
 def save(model: nn.Module, folder: Path) -> None:
@@ -316,12 +372,23 @@ def save(model: nn.Module, folder: Path) -> None:
         save_file(state, unfinished)
 
 
+def _train_in_process(rank: int, meeting_point: str, given: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", f"file://{meeting_point}", rank=rank, world_size=given.processes
+    )
+    stages = [replace(stage, steps=given.steps or stage.steps) for stage in STAGES]
+    model = train(given.photos / "train", given.scenes, given.seed, stages)
+    if rank == 0:
+        save(model, given.out)
+    distributed.destroy_process_group()
+
+
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
     started = time.time()
-    stages = [replace(stage, steps=arguments.steps or stage.steps) for stage in STAGES]
-    model = train(arguments.photos / "train", arguments.batch, arguments.seed, stages)
-    save(model, arguments.out)
+    with tempfile.TemporaryDirectory() as folder:
+        spawn(_train_in_process, (f"{folder}/meeting_point", arguments), arguments.processes)
     figures = lighting_report(FrozenCLIP(f"local-dir:{arguments.out}"), arguments.photos / "test")
     figures["minutes"] = round((time.time() - started) / 60, 1)
     write_whole(arguments.out / "report.json", json.dumps(figures, indent=2) + "\n")

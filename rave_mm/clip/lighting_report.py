@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from rave_mm.clip.encoder import FrozenCLIP
-from rave_mm.datasets.lighting_edits import CAPTIONS
+from rave_mm.datasets.harms import HARMS
+from rave_mm.datasets.lighting_captions import CAPTIONS
 from rave_mm.datasets.synthetic_backlight import (
-    FloatArray,
     linear_to_srgb,
     srgb_to_linear,
     synthetic_backlight,
@@ -33,17 +33,9 @@ CLASSES = {
         f"{word} photo" for word in ("a slightly overexposed", "an overexposed", "a blown out")
     ),
 }
-CASTS = {
-    "red": (1, 0, 0),
-    "green": (0, 1, 0),
-    "blue": (0, 0, 1),
-    "yellow": (1, 1, 0),
-    "magenta": (1, 0, 1),
-    "cyan": (0, 1, 1),
-}
 
 
-def _expose(photo: NDArray[np.uint8], stops: float | FloatArray) -> NDArray[np.uint8]:
+def _expose(photo: NDArray[np.uint8], stops: float) -> NDArray[np.uint8]:
     linear = srgb_to_linear(photo.astype(np.float32) / 255) * np.exp2(stops)
     return np.round(linear_to_srgb(linear.astype(np.float32)) * 255).astype(np.uint8)
 
@@ -63,19 +55,17 @@ def lighting_versions(
 def harmed_versions(
     photo: NDArray[np.uint8], rng: np.random.Generator
 ) -> dict[str, NDArray[np.uint8]]:
-    """What an enhancer must not be praised for: blank, blown, tinted and spoilt versions."""
-    blown = np.clip((photo.astype(np.float32) - 127) * 6 + 127, 0, 255).astype(np.uint8)
-    versions: dict[str, NDArray[np.uint8]] = {
+    """What an enhancer must not be praised for: grossly harmed versions, and nothing at all."""
+    picture = photo.astype(np.float32) / np.float32(255)
+    harmed = {name: harm.apply(picture, 1.0, rng) for name, harm in HARMS.items()}
+    return {
         "white": np.full_like(photo, 255),
         "grey": np.full_like(photo, 179),
         "black": np.zeros_like(photo),
-        "noise": rng.integers(0, 256, photo.shape, dtype=np.uint8),
+        "only noise": rng.integers(0, 256, photo.shape, dtype=np.uint8),
         "negative": np.invert(photo),
-        "contrast-blown": blown,
+        **{name: np.round(values * 255).astype(np.uint8) for name, values in harmed.items()},
     }
-    for name, channels in CASTS.items():
-        versions[f"{name} cast"] = _expose(photo, np.where(np.array(channels) > 0, 0.6, -0.8))
-    return versions
 
 
 @torch.no_grad()

@@ -28,11 +28,13 @@ Entry = dict[str, Any]
 _ALWAYS = ("id", "file", "scene")
 _KEPT = {"demo": _ALWAYS, "clip": _ALWAYS, "enhancer": (*_ALWAYS, "subject")}
 
-# Splits that share no scene. What tests the demo must not have trained the CLIP that guides it.
+# Splits that share no scene. What tests a network must not have trained the CLIP that guides it.
 _APART = (
     (("demo", "train"), ("demo", "test")),
     (("clip", "train"), ("clip", "test")),
     (("clip", "train"), ("demo", "test")),
+    (("clip", "train"), ("enhancer", "val")),
+    (("clip", "train"), ("enhancer", "test")),
     (("enhancer", "train"), ("enhancer", "val")),
     (("enhancer", "train"), ("enhancer", "test")),
     (("enhancer", "val"), ("enhancer", "test")),
