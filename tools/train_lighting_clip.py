@@ -6,7 +6,7 @@ them (rave_mm/datasets/lighting_lessons.py), trains an open_clip model on them f
 tests it on photographs of other scenes, and writes a folder that open_clip reads as
 `local-dir:FOLDER`. The same seed on the same machine gives the same weights.
 
-Two processes share the work, each on one core: two threads of one process are slower by half.
+Two processes share the work, each on one core, which is faster than one process with two threads.
 """
 
 import argparse
