@@ -6,7 +6,7 @@ be fooled scores every harmed picture below what it was made from. Then the guid
 climbed from the backlit picture: that shows what a network that follows nothing else would find.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,10 @@ def _climbing(
     clip: FrozenCLIP, backlit: list[FloatArray], right: list[FloatArray], vector: Tensor
 ) -> dict[str, float]:
     """Mean PSNR after so many steps; 0 steps are the backlit pictures."""
-    score: Callable[[Tensor], Tensor] = lambda pictures: clip.embed(pictures) @ vector  # noqa: E731
+
+    def score(pictures: Tensor) -> Tensor:
+        return clip.embed(pictures) @ vector
+
     sums = {0: 0.0, **dict.fromkeys(CLIMB, 0.0)}
     truths = _tensor(right).split(_BATCH)
     for starts, truth in zip(_tensor(backlit).split(_BATCH), truths, strict=True):
