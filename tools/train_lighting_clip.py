@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,13 @@ if __name__ == "__main__":
 import numpy as np
 import open_clip
 import torch
+from mmengine.dist import all_reduce, get_dist_info, get_rank, get_world_size
 from open_clip.model import CLIP
 from safetensors.torch import save_file
 from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 from torch.nn.functional import normalize
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from rave_mm.clip.encoder import FrozenCLIP
@@ -71,10 +73,7 @@ from rave_mm.clip.lighting_losses import (
 from rave_mm.clip.lighting_report import CLASSES, lighting_report
 from rave_mm.datasets.harms import HARMS
 from rave_mm.datasets.lighting_captions import BLANKS, CAPTIONS, NEGATIVE, NOISE, worded
-from rave_mm.datasets.lighting_lessons import draw_scene, lessons_of
-from rave_mm.datasets.photo_sets.sources import PHOTOGRAPHS
-from rave_mm.photos.folders import list_photos
-from rave_mm.photos.reading import read_photo
+from rave_mm.datasets.lighting_scenes import LESSONS, LightingScenes
 from rave_mm.runtime.whole_files import replacing, write_whole
 
 IMAGE_SIZE = 96
@@ -105,8 +104,6 @@ LOGIT_SCALE = 10.0
 MARGIN = 0.5
 ATTENTION_RATE = 0.25
 """Learning rate of the attention that pools: at the convolutions' own it does not find details."""
-LESSONS = 4
-"""Of a scene; the first is the right picture."""
 WELL_LIT = CAPTIONS.index("a well-lit photo")
 BACKLIT = [CAPTIONS.index(caption) for caption in CLASSES["backlit"]]
 GROUPS = [
@@ -140,36 +137,6 @@ STAGES = (
 )
 
 
-class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Scenes by numbers: the pictures (LESSONS, 3, S, S), their labels and their content.
-
-    Each scene's generator is seeded with its number, so workers do not change the lessons.
-    """
-
-    def __init__(self, folder: Path, numbers: range, seed: int) -> None:
-        listed = {p["id"]: p["content"] for p in json.loads(PHOTOGRAPHS.read_text())["photographs"]}
-        paths = list_photos(folder)
-        self.photos = [read_photo(path) for path in paths]
-        self.contents = sorted(set(listed.values()))
-        self.content = [self.contents.index(listed[path.stem]) for path in paths]
-        self.numbers, self.seed = numbers, seed
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        number = self.numbers[index]
-        which = number % len(self.photos)
-        rng = np.random.default_rng([self.seed, number])
-        other = self.photos[int(rng.integers(len(self.photos)))]
-        scene = draw_scene(self.photos[which], other, IMAGE_SIZE, rng)
-        lessons = lessons_of(scene, LESSONS, rng)
-        pictures = torch.from_numpy(np.stack([lesson.image for lesson in lessons]))
-        labels = torch.from_numpy(np.stack([lesson.label for lesson in lessons]))
-        contents = [self.content[which] if lesson.has_content else -1 for lesson in lessons]
-        return pictures.permute(0, 3, 1, 2), labels, torch.tensor(contents)
-
-
 def with_content(caption: str, content: str) -> str:
     """'a dark photo with ...' and 'a tower' give 'a dark photo of a tower with ...'."""
     return caption.replace("photo", f"photo of {content}", 1)
@@ -197,30 +164,28 @@ def train(folder: Path, scenes: int, seed: int, stages: Sequence[Stage] = STAGES
     # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
     # slope; a learned one grows, and sorts with small angles.
     model.logit_scale.requires_grad_(False).fill_(np.log(LOGIT_SCALE))
-    rank, processes = _place()
+    rank, processes = get_dist_info()
     first = 0
     for stage in stages:
         end = first + stage.steps * scenes * processes
-        train_stage(model, stage, Scenes(folder, range(first + rank, end, processes), seed), scenes)
+        train_stage(
+            model,
+            stage,
+            LightingScenes(folder, range(first + rank, end, processes), IMAGE_SIZE, seed),
+            scenes,
+        )
         first = end
     return model.eval()
 
 
-def _place() -> tuple[int, int]:
-    """Which process this is, and of how many."""
-    if not distributed.is_initialized():
-        return 0, 1
-    return distributed.get_rank(), distributed.get_world_size()
-
-
 def _average_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    _, processes = _place()
-    if processes == 1:
+    """Over the processes, if there are several."""
+    if get_world_size() == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]
     together = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    distributed.all_reduce(together)
-    parts = (together / processes).split([gradient.numel() for gradient in gradients])
+    all_reduce(together, "mean")
+    parts = together.split([gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view(gradient.shape))
 
@@ -245,9 +210,8 @@ def _optimizer(model: CLIP, rate: float) -> torch.optim.Optimizer:
     )
 
 
-def train_stage(model: CLIP, stage: Stage, data: Scenes, scenes: int) -> None:
+def train_stage(model: CLIP, stage: Stage, data: LightingScenes, scenes: int) -> None:
     """Train a model in place."""
-    rank, _ = _place()
     tokens_of = Tokens()
     rng = np.random.default_rng([data.seed, data.numbers.start])
     optimizer = _optimizer(model, stage.learning_rate)
@@ -260,7 +224,7 @@ def train_stage(model: CLIP, stage: Stage, data: Scenes, scenes: int) -> None:
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     model.train()
     name = "climbing" if stage.climbing else "lessons"
-    progress = tqdm(DataLoader(data, scenes), desc=name, unit="step", disable=rank > 0)
+    progress = tqdm(DataLoader(data, scenes), desc=name, unit="step", disable=get_rank() > 0)
     averages: dict[str, float] = {}
     residual = RunningResidual(ARCHITECTURE["embed_dim"], BACKLIT, WELL_LIT)
     seen = torch.ones(len(CAPTIONS))
@@ -348,14 +312,14 @@ def climbing_pictures(
     climbers = climbers + torch.from_numpy(rng.integers(0, LESSONS, len(climbers)))
     target = vector if rng.random() < 0.7 else well_lit
     model.eval()
-    climbed = climb(
+    way = climb(
         pictures[climbers],
         lambda changed: embed_pictures(model, changed) @ target,
         cells=int(rng.choice([1, 2, 4, 8, 16, 32])),
         channels=int(rng.choice([1, 3], p=[0.8, 0.2])),
         step=float(rng.uniform(0.1, 0.6)),
-        steps=int(rng.integers(1, 4)),
     )
+    climbed = next(islice(way, int(rng.integers(1, 4)), None))
     model.train()
     return climbed, climbers
 

@@ -6,7 +6,8 @@ be fooled scores every harmed picture below what it was made from. Then the guid
 climbed from the backlit picture: that shows what a network that follows nothing else would find.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from torch import Tensor
 
 from rave_mm.clip.encoder import FrozenCLIP
 from rave_mm.clip.lighting_losses import climb
-from rave_mm.datasets.harms import HARMS, UNTAUGHT, Apply, FloatArray
-from rave_mm.datasets.shadows import smooth_noise
+from rave_mm.datasets.harms import HARMS, UNTAUGHT, Apply
+from rave_mm.datasets.shadows import FloatArray, smooth_noise
 from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.functional import residual_vector
 from rave_mm.photos.folders import list_photos
@@ -29,7 +30,8 @@ SIDE = 96
 SEVERITIES = (0.25, 0.5, 1.0)
 SEEN = 0.01
 """RMS difference, in [0, 1], below which a harm left a picture as it was: it is not counted."""
-CLIMB = (4, 8, 16, 32)
+CLIMB = (0, 4, 8, 16, 32)
+"""After how many steps of climbing pictures are looked at; 0 are the backlit ones."""
 _CELLS = 12
 _STEP = 0.1
 _BATCH = 64
@@ -62,15 +64,16 @@ def fooling_report(clip: FrozenCLIP, folder: Path) -> dict[str, Any]:
     vector, _ = residual_vector(embedded["right"], embedded["backlit"])
     directions = {"residual": vector, "words": clip.embed_texts(["a well-lit photo"])[0]}
 
-    def shares_above(harms: Iterator[tuple[str, Apply]]) -> dict[str, dict[str, dict[str, float]]]:
+    originals = right + enhanced
+    own = torch.cat([embedded["right"], embedded["enhanced"]])
+
+    def shares_above(harms: Mapping[str, Apply]) -> dict[str, dict[str, dict[str, float]]]:
         return {
             name: {
-                str(severity): _share_above(
-                    clip, apply, severity, (right, enhanced), embedded, directions
-                )
+                str(severity): _share_above(clip, originals, own, apply, severity, directions)
                 for severity in SEVERITIES
             }
-            for name, apply in harms
+            for name, apply in harms.items()
         }
 
     return {
@@ -82,8 +85,8 @@ def fooling_report(clip: FrozenCLIP, folder: Path) -> dict[str, Any]:
             }
             for way, direction in directions.items()
         },
-        "harms": shares_above((name, harm.apply) for name, harm in HARMS.items()),
-        "untaught": shares_above(iter(UNTAUGHT.items())),
+        "harms": shares_above({name: harm.apply for name, harm in HARMS.items()}),
+        "untaught": shares_above(UNTAUGHT),
         "climbing": _climbing(clip, backlit, right, vector),
     }
 
@@ -118,14 +121,13 @@ def _mean(these: Tensor) -> float:
 
 def _share_above(
     clip: FrozenCLIP,
+    originals: list[FloatArray],
+    own: Tensor,
     apply: Apply,
     severity: float,
-    starts: tuple[list[FloatArray], list[FloatArray]],
-    embedded: dict[str, Tensor],
     directions: dict[str, Tensor],
 ) -> dict[str, float]:
     rng = np.random.default_rng(1)
-    originals = [picture for pictures in starts for picture in pictures]
     harmed = [apply(picture, severity, rng) for picture in originals]
     seen = torch.tensor(
         [
@@ -133,26 +135,27 @@ def _share_above(
             for before, after in zip(originals, harmed, strict=True)
         ]
     )
-    own = torch.cat([embedded["right"], embedded["enhanced"]])[seen]
-    others = _embed(clip, harmed)[seen]
+    others = _embed(clip, harmed)
     return {
-        way: _mean(own @ direction > others @ direction) for way, direction in directions.items()
+        way: _mean((own @ direction > others @ direction)[seen])
+        for way, direction in directions.items()
     }
 
 
 def _climbing(
     clip: FrozenCLIP, backlit: list[FloatArray], right: list[FloatArray], vector: Tensor
 ) -> dict[str, float]:
-    """Mean PSNR after so many steps; 0 steps are the backlit pictures."""
+    """Mean PSNR after so many steps."""
 
     def score(pictures: Tensor) -> Tensor:
         return clip.embed(pictures) @ vector
 
-    sums = {0: 0.0, **dict.fromkeys(CLIMB, 0.0)}
+    sums = dict.fromkeys(CLIMB, 0.0)
     truths = _tensor(right).split(_BATCH)
     for starts, truth in zip(_tensor(backlit).split(_BATCH), truths, strict=True):
-        for steps in sums:
-            found = climb(starts, score, _CELLS, 1, _STEP, steps)
-            error = (found - truth).square().mean((1, 2, 3))
-            sums[steps] += float((-10 * error.log10()).sum())
+        ways = islice(climb(starts, score, _CELLS, 1, _STEP), CLIMB[-1] + 1)
+        for steps, found in enumerate(ways):
+            if steps in sums:
+                error = (found - truth).square().mean((1, 2, 3))
+                sums[steps] += float((-10 * error.log10()).sum())
     return {str(steps): round(total / len(right), 2) for steps, total in sums.items()}

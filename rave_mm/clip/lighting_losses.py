@@ -5,7 +5,7 @@ two pictures of a scene, the one that is nearer to the right one must score high
 done to it, and also what climbing the score itself comes up with.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -122,8 +122,7 @@ def climb(
     cells: int,
     channels: int,
     step: float,
-    steps: int,
-) -> Tensor:
+) -> Iterator[Tensor]:
     """Change the light of pictures as an enhancer could, so that they score higher.
 
     A picture is divided by a light map of ``cells`` x ``cells`` cells, enlarged smoothly; the map's
@@ -136,25 +135,21 @@ def climb(
         cells: of the light map, along each side.
         channels: 1 for a light map, 3 for one that can tint.
         step: how far the map's logarithm may go in each step, at the cell that goes farthest.
-        steps: how often.
 
-    Returns:
-        (N, 3, H, W), sRGB in [0, 1], without a gradient.
+    Yields:
+        (N, 3, H, W), sRGB in [0, 1], without a gradient: the pictures as they are, after one step,
+        after two, and so on without an end.
     """
     size = pictures.shape[2:]
     light = pictures.new_zeros(len(pictures), channels, cells, cells)
-
-    def relit() -> Tensor:
-        enlarged = interpolate(light, size, mode="bilinear", align_corners=False)
-        return (pictures * enlarged.exp()).clamp(0, 1)
-
-    for _ in range(steps):
+    while True:
         light.requires_grad_(True)
-        (gradient,) = torch.autograd.grad(score(relit()).sum(), light)
+        enlarged = interpolate(light, size, mode="bilinear", align_corners=False)
+        relit = (pictures * enlarged.exp()).clamp(0, 1)
+        yield relit.detach()
+        (gradient,) = torch.autograd.grad(score(relit).sum(), light)
         largest = gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
         light = (light + step * gradient / largest).detach()
-    with torch.no_grad():
-        return relit()
 
 
 class RunningResidual:

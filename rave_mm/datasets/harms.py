@@ -17,12 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rave_mm.datasets.shadows import smooth_noise
+from rave_mm.datasets.shadows import FloatArray, smooth_noise
 
-FloatArray = NDArray[np.float32]
 Apply = Callable[[FloatArray, float, np.random.Generator], FloatArray]
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 CAST_NAMES = ("red", "yellow", "green", "cyan", "blue", "magenta")
 """The hues of a cast, each a sixth of a turn from the next."""
 
@@ -36,7 +34,7 @@ class Harm:
 
 
 def _luma(picture: FloatArray) -> FloatArray:
-    return picture @ _LUMA
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def _blurred(picture: FloatArray, sigma: float) -> FloatArray:

@@ -6,11 +6,9 @@ them.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rave_mm.datasets.harms import HARMS
-
-FloatArray = NDArray[np.float32]
+from rave_mm.datasets.shadows import FloatArray
 
 #: Exposure levels in stops from well-lit, and the words for them.
 LEVELS = (-4.2, -2.8, -1.4, 0.0, 0.9, 1.8, 3.0)

@@ -8,6 +8,7 @@ how far each is from the right picture is known.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -22,13 +23,13 @@ from rave_mm.datasets.lighting_captions import (
     harm_label,
     lighting_label,
 )
-from rave_mm.datasets.shadows import SHADOWS, foreground_mask
+from rave_mm.datasets.shadows import SHADOWS
 from rave_mm.datasets.synthetic_backlight import FloatArray, linear_to_srgb, srgb_to_linear
 
 Photo = NDArray[np.uint8]
 
-#: How often a foreground is of each kind; the others are an ellipse.
-_OUTLINES = {"region": 0.12, "segments": 0.12, "below_the_sky": 0.12, "room": 0.12}
+#: How often a foreground is of each kind of shadow.
+_OUTLINES = {"region": 0.12, "segments": 0.12, "below_the_sky": 0.12, "room": 0.12, "ellipse": 0.52}
 #: How often a lesson is of each kind, but for a scene's first.
 KINDS = {"light": 0.4, "harm": 0.3, "light and harm": 0.16, "harms": 0.1, "ruin": 0.04}
 _RIGHT = (0.0, 0.0)
@@ -85,11 +86,8 @@ def draw_scene(photo: Photo, other: Photo, size: int, rng: np.random.Generator) 
     """
     crop = random_crop(photo, size, rng)
     borrowed = rng.random() < 0.2
-    kind = str(rng.choice([*_OUTLINES, "ellipse"], p=[*_OUTLINES.values(), _rest(_OUTLINES)]))
-    if borrowed or kind == "ellipse":
-        mask = foreground_mask(size, size, rng)
-    else:
-        mask = SHADOWS[kind](crop, rng)
+    kind = str(rng.choice(list(_OUTLINES), p=list(_OUTLINES.values())))
+    mask = SHADOWS["ellipse" if borrowed else kind](crop, rng)
     values = crop.astype(np.float32)
     if borrowed:
         sharp = np.clip((mask - 0.5) * 6 + 0.5, 0, 1)[..., None]
@@ -102,10 +100,6 @@ def lessons_of(scene: Scene, count: int, rng: np.random.Generator) -> list[Lesso
     right = _lesson(linear_to_srgb(scene.linear), lighting_label(*_RIGHT), scene.has_content)
     kinds = rng.choice(list(KINDS), count - 1, p=list(KINDS.values()))
     return [right, *(_DRAW[str(kind)](scene, rng) for kind in kinds)]
-
-
-def _rest(shares: dict[str, float]) -> float:
-    return 1 - sum(shares.values())
 
 
 def _lesson(srgb: FloatArray, label: FloatArray, has_content: bool) -> Lesson:
@@ -158,13 +152,8 @@ def _harmed(
     return srgb, label
 
 
-def _harm(scene: Scene, rng: np.random.Generator) -> Lesson:
-    srgb, label = _harmed(linear_to_srgb(scene.linear), lighting_label(*_RIGHT), 1, rng)
-    return _lesson(srgb, label, scene.has_content)
-
-
-def _harms(scene: Scene, rng: np.random.Generator) -> Lesson:
-    srgb, label = _harmed(linear_to_srgb(scene.linear), lighting_label(*_RIGHT), 2, rng)
+def _harm(scene: Scene, rng: np.random.Generator, count: int = 1) -> Lesson:
+    srgb, label = _harmed(linear_to_srgb(scene.linear), lighting_label(*_RIGHT), count, rng)
     return _lesson(srgb, label, scene.has_content)
 
 
@@ -192,6 +181,6 @@ _DRAW: dict[str, Callable[[Scene, np.random.Generator], Lesson]] = {
     "light": _light,
     "harm": _harm,
     "light and harm": _light_and_harm,
-    "harms": _harms,
+    "harms": partial(_harm, count=2),
     "ruin": _ruin,
 }

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from rave_mm.clip.fooling_report import fooling_report
-from rave_mm.photos.writing import write_photo
+from tests.clip.coloured_blocks import write_coloured_blocks
 
 
 class BrightnessGuide:
@@ -25,10 +24,7 @@ class BrightnessGuide:
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(3):
-        photo = rng.integers(60, 200, (12, 16, 3)).repeat(10, 0).repeat(10, 1).astype(np.uint8)
-        write_photo(folder / f"{index}.png", photo)
+    write_coloured_blocks(folder, 3)
     return folder
 
 

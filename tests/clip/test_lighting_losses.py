@@ -1,6 +1,7 @@
 """What teaches the bundled CLIP, by hand."""
 
 import math
+from itertools import islice
 
 import pytest
 import torch
@@ -94,14 +95,14 @@ def test_climbing_finds_what_a_score_asks_for() -> None:
     def score(changed: Tensor) -> Tensor:
         return -(changed - 0.6).square().mean((1, 2, 3))
 
-    found = climb(pictures, score, cells=2, channels=1, step=0.05, steps=20)
+    found = next(islice(climb(pictures, score, cells=2, channels=1, step=0.05), 20, None))
     assert not found.requires_grad
     assert score(found).item() > 0.2 * score(pictures).item()
     assert found[..., 0].mean() > 0.4 and found[..., -1].mean() < 0.8
-    tinted = climb(pictures, lambda x: x[:, 0].mean((1, 2)), 1, 3, step=0.1, steps=1)
+    start, tinted = islice(climb(pictures, lambda x: x[:, 0].mean((1, 2)), 1, 3, step=0.1), 2)
     assert (tinted[:, 0] > pictures[:, 0]).all()
     torch.testing.assert_close(tinted[:, 1:], pictures[:, 1:])
-    torch.testing.assert_close(climb(pictures, score, 2, 1, 0.05, 0), pictures)
+    torch.testing.assert_close(start, pictures)
 
 
 def test_the_residual_leads_from_backlit_to_well_lit() -> None:

@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 
-from rave_mm.photos.writing import write_photo
+from tests.clip.coloured_blocks import write_coloured_blocks
 from tests.tools.loading import load_tool
 
 
@@ -20,10 +19,7 @@ def tool() -> ModuleType:
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(2):
-        photo = rng.integers(60, 200, (12, 16, 3)).repeat(10, 0).repeat(10, 1).astype(np.uint8)
-        write_photo(folder / f"{index}.png", photo)
+    write_coloured_blocks(folder, 2)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The scenes as they are numbered, what climbs, and a very small training."""
+"""What climbs, and a very small training."""
 
 import json
 import subprocess
@@ -31,19 +31,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             photo = rng.integers(40, 220, (120, 160, 3), dtype=np.uint8)
             write_photo(folder / split / f"{name}.png", photo)
     return folder
-
-
-def test_scenes_follow_from_their_numbers(tool: ModuleType, photos: Path) -> None:
-    scenes = tool.Scenes(photos / "train", range(40), seed=0)
-    again = tool.Scenes(photos / "train", range(10, 40), seed=0)
-    for index in range(5):
-        for ours, theirs in zip(scenes[10 + index], again[index], strict=True):
-            assert torch.equal(ours, theirs)
-    pictures, labels, contents = scenes[0]
-    assert pictures.shape == (tool.LESSONS, 3, tool.IMAGE_SIZE, tool.IMAGE_SIZE)
-    assert labels[0, tool.WELL_LIT] == 1 and contents.shape == (tool.LESSONS,)
-    other = tool.Scenes(photos / "train", range(40), seed=1)
-    assert not torch.equal(pictures, other[0][0])
 
 
 def test_pictures_that_climb_score_higher(tool: ModuleType) -> None:
