@@ -1,4 +1,4 @@
-"""Measure speed and memory: `python tools/benchmark.py enhancing`, or `training`.
+"""Measure speed and memory: `python tools/benchmark.py enhancing`, `training` or `growth`.
 
 Without a command, enhancing is measured. The ratio of times within one run is what can be compared
 between machines. See docs/enhance.md and docs/performance.md.
@@ -11,17 +11,23 @@ training: RAVE's training step, the published way and this project's with each n
 published way is written anew from what it computes, and gives the same loss. The ways take turns in
 one process, on random photographs and CLIPs of the paper's sizes with random weights, which cost as
 much as OpenAI's.
+
+growth: how cost grows with the work: a training step with size, batch and processes, enhancing with
+megapixels, a residual vector with photographs, and reading it with words. A table, a file, and a
+plot.
 """
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
 
-from rave_mm.benchmark.arguments import add_enhancing, add_training
+from rave_mm.benchmark.arguments import add_enhancing, add_growth, add_training
 
 COMMANDS = {
     "enhancing": (add_enhancing, "time and memory of enhancing, at several sizes"),
     "training": (add_training, "time and memory of RAVE's training step, ours and the published"),
+    "growth": (add_growth, "how cost grows with size, batch, processes, photographs, words"),
 }
 
 
@@ -48,10 +54,7 @@ def main() -> None:
 
     silence_import_noise()
     apply()
-    if arguments.command == "enhancing":
-        from rave_mm.benchmark.enhancing_command import run
-    else:
-        from rave_mm.benchmark.training_command import run
+    run = importlib.import_module(f"rave_mm.benchmark.{arguments.command}_command").run
     run(arguments)
 
 

@@ -56,3 +56,29 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="also with a network compiled by torch.compile"
     )
+
+
+def add_growth(parser: argparse.ArgumentParser) -> None:
+    """What can be told of `growth`."""
+    for name, kind, amounts, text in (
+        (
+            "--sizes",
+            int,
+            [128, 256, 512, 1024],
+            "heights and widths, for a step of two photographs",
+        ),
+        ("--batches", int, [1, 2, 4, 8, 16], "photographs, for a step at 256×256"),
+        ("--processes", int, [1, 2], "that train together on the CPU"),
+        ("--megapixels", float, [1, 4, 16, 64, 200, 400], "of a photograph that is enhanced"),
+        ("--photos", int, [10, 100, 1000, 10_000], "photographs that the bundled CLIP embeds"),
+        ("--tokens", int, [1000, 10_000, 49_408], "words that it embeds"),
+    ):
+        shown = " ".join(f"{amount:g}" for amount in amounts)
+        parser.add_argument(
+            name,
+            type=kind,
+            nargs="+",
+            default=amounts,
+            metavar="N",
+            help=f"{text}, two or more amounts (default: {shown})",
+        )

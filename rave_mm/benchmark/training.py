@@ -13,6 +13,8 @@ import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.config import Config
+from mmengine.dist import get_world_size
+from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from torch import Tensor
@@ -124,8 +126,10 @@ def training_ways(
                 values = model(**prepared, mode="loss")
             return sum(values.values())
 
+        # As MMEngine's Runner has it where several processes train.
+        trained = MMDistributedDataParallel(model) if get_world_size() > 1 else model
         name = f"{name}, {precision}" + (", compiled" if compile_it else "")
-        return Way(name, precision, loss, lambda: model.train_step(data(), optimizer))
+        return Way(name, precision, loss, lambda: trained.train_step(data(), optimizer))
 
     yield _published(model_of, photos, clips, config, residual, device)
     for name, network in NETWORKS.items():

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from rave_mm.benchmark import enhancing_command, training_command
+from rave_mm.benchmark import enhancing_command, growth, training_command
+from rave_mm.benchmark.growth import Point
 from rave_mm.networks.light_map_unet import LightMapUNet
 from tests.tools.loading import load_tool
 
@@ -117,3 +118,39 @@ def test_bad_settings_of_training_are_told(
         with pytest.raises(SystemExit, match=message):
             run(tool, monkeypatch, "training", *arguments, "--work-dir", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_growth_leaves_a_table_a_file_and_a_plot(
+    tool: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def linear(amounts: list[float]) -> list[Point]:
+        return [Point(amount, 2.0 * amount, 10**8) for amount in amounts]
+
+    monkeypatch.setattr(
+        growth,
+        "step_points",
+        lambda sizes, batches, device: {
+            "small view": [Point(b * s * s, 3.0) for s in sizes for b in batches]
+        },
+    )
+    monkeypatch.setattr(growth, "process_points", lambda counts, size, batch: linear(counts))
+    for name in ("enhancing_points", "photo_points", "token_points"):
+        monkeypatch.setattr(growth, name, linear)
+    run(tool, monkeypatch, "growth", "--work-dir", tmp_path, "--device", "cpu")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["step", "by", "size,", "small", "view", "2.09715e+06", "3.000", "0.00"] in lines
+    assert ["enhancing", "by", "megapixels", "400", "800.000", "100", "1.00"] in lines
+    found = json.loads((tmp_path / "growth.json").read_text())
+    assert found["series"]["vocabulary by words"][0]["amount"] == 1000
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+def test_growth_needs_amounts_that_grow(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for amounts in ((5,), (5, 3), (0, 3)):
+        with pytest.raises(SystemExit, match="--photos: got .* expected two or more amounts"):
+            run(tool, monkeypatch, "growth", "--photos", *amounts, "--work-dir", tmp_path / "out")
