@@ -74,6 +74,7 @@ from rave_mm.clip.lighting_report import CLASSES, lighting_report
 from rave_mm.datasets.harms import HARMS
 from rave_mm.datasets.lighting_captions import BLANKS, CAPTIONS, NEGATIVE, NOISE, worded
 from rave_mm.datasets.lighting_scenes import LESSONS, LightingScenes
+from rave_mm.functional import residual_guidance_loss
 from rave_mm.runtime.whole_files import replacing, write_whole
 
 IMAGE_SIZE = 96
@@ -132,8 +133,8 @@ class Stage:
 
 #: First light and harms; then the score's own blind spots, and no class is to be favoured.
 STAGES = (
-    Stage(2200, 7e-4, balance=0.6),
-    Stage(3000, 5e-4, balance=1.0, groups=GROUPS, climbing=0.5),
+    Stage(2600, 7e-4, balance=0.6),
+    Stage(4000, 5e-4, balance=1.0, groups=GROUPS, climbing=0.5),
 )
 
 
@@ -272,6 +273,8 @@ def train_stage(model: CLIP, stage: Stage, data: LightingScenes, scenes: int) ->
             ),
             "words": 5 * ranking_loss(images @ captions[WELL_LIT], qualities, places, MARGIN),
             "residual": 10 * ranking_loss(images @ vector, qualities, places, MARGIN),
+            # What RAVE asks of a picture, right ones have: else it is pushed beyond them.
+            "right": 10 * residual_guidance_loss(lessons[::LESSONS], vector, residual.target),
         }
         loss = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(loss):

@@ -16,6 +16,8 @@ HALF_QUALITY = 0.1
 WITHIN, ACROSS = 0.1, 0.25
 """Differences of quality from which pairs of one scene, and of two, are ranked."""
 ACROSS_WEIGHT = 0.3
+CONTENT_WEIGHT = 0.25
+"""Of telling what pictures show: it spreads right pictures, which should score alike."""
 
 
 def contrastive_loss(
@@ -48,7 +50,7 @@ def contrastive_loss(
     logits = scale * images[:told] @ texts.T
     to_text = cross_entropy(logits, fit / fit.sum(1, keepdim=True).clamp_min(1e-6))
     to_image = cross_entropy(logits.T, fit.T / fit.T.sum(1, keepdim=True).clamp_min(1e-6))
-    return about_light + 0.5 * (to_text + to_image)
+    return about_light + CONTENT_WEIGHT * (to_text + to_image)
 
 
 def favours_of(seen: Tensor, balance: float, groups: Sequence[Sequence[int]]) -> Tensor:
@@ -175,3 +177,8 @@ class RunningResidual:
         """(D,), unit length."""
         backlit, well_lit = normalize(self.sums, dim=1)
         return normalize(well_lit - backlit, dim=0)
+
+    @property
+    def target(self) -> float:
+        """Where RAVE wants pictures to lie along the vector."""
+        return float(normalize(self.sums[1], dim=0) @ self.vector)

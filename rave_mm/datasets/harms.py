@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rave_mm.datasets.shadows import FloatArray, smooth_noise
+from rave_mm.datasets.shadows import FloatArray, foreground_mask, smooth_noise
 
 Apply = Callable[[FloatArray, float, np.random.Generator], FloatArray]
 
@@ -138,6 +138,14 @@ def patches(picture: FloatArray, severity: float, rng: np.random.Generator) -> F
     return _clip(picture * np.exp2(stops / 2.2)[..., None])
 
 
+def dark_rims(picture: FloatArray, severity: float, rng: np.random.Generator) -> FloatArray:
+    """Leave the rim of a shadow dark, as a light map that lifts its middle alone."""
+    height, width = picture.shape[:2]
+    mask = foreground_mask(height, width, rng)
+    stops = -3.5 * severity * 4 * mask * (1 - mask)
+    return _clip(picture * np.exp2(stops / 2.2)[..., None])
+
+
 def band(picture: FloatArray, severity: float, rng: np.random.Generator) -> FloatArray:
     """Lay stripes over all, upright or level."""
     side = int(rng.integers(2))
@@ -217,6 +225,7 @@ HARMS: Mapping[str, Harm] = {
     "flattened light": Harm("a photo with flattened light", flatten_light),
     "halos": Harm("a photo with halos", halos),
     "patchy light": Harm("a photo with patchy light", patches),
+    "dark rims": Harm("a photo with dark rims", dark_rims),
     "banding": Harm("a photo with banding", band),
     "noise": Harm("a noisy photo", add_noise),
     "over-sharpening": Harm("an oversharpened photo", sharpen_too_far),

@@ -31,7 +31,14 @@ Photo = NDArray[np.uint8]
 #: How often a foreground is of each kind of shadow.
 _OUTLINES = {"region": 0.12, "segments": 0.12, "below_the_sky": 0.12, "room": 0.12, "ellipse": 0.52}
 #: How often a lesson is of each kind, but for a scene's first.
-KINDS = {"light": 0.4, "harm": 0.3, "light and harm": 0.16, "harms": 0.1, "ruin": 0.04}
+KINDS = {
+    "light": 0.28,
+    "enhanced": 0.18,
+    "harm": 0.3,
+    "light and harm": 0.12,
+    "harms": 0.08,
+    "ruin": 0.04,
+}
 _RIGHT = (0.0, 0.0)
 
 
@@ -141,6 +148,28 @@ def _light(scene: Scene, rng: np.random.Generator) -> Lesson:
     return _lesson(_relit(scene, light, rng), lighting_label(*light), told)
 
 
+def _enhanced(scene: Scene, rng: np.random.Generator) -> Lesson:
+    """A backlit scene that an enhancer lifted, but not where or not as far as light was lost."""
+    taken = rng.uniform(0.5, 4) * scene.mask
+    backlit = linear_to_srgb(scene.linear * np.exp2(-taken)[..., None])
+    backlit = np.clip(backlit + rng.normal(0, rng.uniform(0, 0.004), backlit.shape), 0, 1)
+    fault = rng.random()
+    if fault < 0.35:  # It lifts the middle of the shadow and leaves its rim.
+        lifted = taken * scene.mask ** rng.uniform(1, 5)
+    elif fault < 0.65:  # It does not follow the shadow's outline.
+        sigma = rng.uniform(0.02, 0.25) * len(taken)
+        lifted = np.asarray(cv2.GaussianBlur(taken, (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
+    else:  # It lifts whatever is dark, as a slider for shadows does.
+        lifted = rng.uniform(0.5, 4) * (1 - backlit.max(2)) ** rng.uniform(1, 4)
+    lifted = rng.uniform(0.6, 1.2) * lifted
+    left = lifted - taken
+    srgb = np.clip(backlit * np.exp2(lifted / 2.2)[..., None], 0, 1).astype(np.float32)
+    front, back = (
+        float(np.average(left, weights=part + 1e-6)) for part in (scene.mask, 1 - scene.mask)
+    )
+    return _lesson(srgb, lighting_label(front, back), scene.has_content)
+
+
 def _harmed(
     srgb: FloatArray, label: FloatArray, count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
@@ -179,6 +208,7 @@ def _ruin(scene: Scene, rng: np.random.Generator) -> Lesson:
 
 _DRAW: dict[str, Callable[[Scene, np.random.Generator], Lesson]] = {
     "light": _light,
+    "enhanced": _enhanced,
     "harm": _harm,
     "light and harm": _light_and_harm,
     "harms": partial(_harm, count=2),

@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 
 from rave_mm.clip.lighting_losses import (
     ACROSS_WEIGHT,
+    CONTENT_WEIGHT,
     RunningResidual,
     climb,
     contrastive_loss,
@@ -39,8 +40,9 @@ def test_a_full_caption_fits_what_shows_the_same() -> None:
         images, images, images.flip(0), labels, contents, drawn, favours, 10.0
     )
     each = math.log(1 + math.exp(-10))
-    assert right.item() == pytest.approx(2 * each, rel=1e-2)
-    assert swapped.item() == pytest.approx(each + each + 10, rel=1e-4)
+    both_ways = 2 * CONTENT_WEIGHT
+    assert right.item() == pytest.approx(each + both_ways * each, rel=1e-2)
+    assert swapped.item() == pytest.approx(each + both_ways * (each + 10), rel=1e-4)
 
 
 def test_pictures_without_a_full_caption_learn_the_light_alone() -> None:
@@ -111,3 +113,4 @@ def test_the_residual_leads_from_backlit_to_well_lit() -> None:
     vector = residual.update(torch.eye(3), labels)
     assert vector.tolist() == pytest.approx([-math.sqrt(0.5), math.sqrt(0.5), 0])
     assert residual.vector.tolist() == vector.tolist()
+    assert residual.target == pytest.approx(math.sqrt(0.5))

@@ -5,6 +5,7 @@ import pytest
 
 from rave_mm.datasets import harms
 from rave_mm.datasets.harms import HARMS, UNTAUGHT, Apply, FloatArray
+from rave_mm.datasets.shadows import foreground_mask
 
 ALL: dict[str, Apply] = {name: harm.apply for name, harm in HARMS.items()} | dict(UNTAUGHT)
 
@@ -83,6 +84,14 @@ def test_flattened_light_makes_halves_more_alike() -> None:
     before = picture()
     after = harms.flatten_light(before, 1.0, np.random.default_rng(0))
     assert after[:16].mean() - after[-16:].mean() < 0.5 * (before[:16].mean() - before[-16:].mean())
+
+
+def test_the_rim_of_a_shadow_is_dark_and_its_middle_is_not() -> None:
+    flat = np.full((96, 96, 3), 0.6, np.float32)
+    mask = foreground_mask(96, 96, np.random.default_rng(4))
+    harmed = HARMS["dark rims"].apply(flat, 1.0, np.random.default_rng(4)).mean(2)
+    assert harmed[np.abs(mask - 0.5) < 0.1].max() < 0.25
+    assert harmed[mask > 0.995].min() > 0.55 and harmed[mask < 0.005].min() > 0.55
 
 
 def test_posterising_leaves_few_levels() -> None:

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
+from rave_mm.datasets import lighting_lessons
 from rave_mm.datasets.harms import HARMS
-from rave_mm.datasets.lighting_captions import BLANKS, CAPTIONS, NEGATIVE, NOISE
+from rave_mm.datasets.lighting_captions import BLANKS, CAPTIONS, LEVELS, NEGATIVE, NOISE
 from rave_mm.datasets.lighting_lessons import Lesson, draw_scene, lessons_of
 from rave_mm.datasets.synthetic_backlight import linear_to_srgb
 
@@ -47,6 +49,24 @@ def test_every_harm_and_most_lights_are_shown() -> None:
     named = [harm.caption for harm in HARMS.values()] + [*BLANKS, NOISE, NEGATIVE]
     assert (labels[:, [CAPTIONS.index(caption) for caption in named]].max(0) > 0.8).all()
     assert (labels[:, :49].max(0) > 0.3).mean() > 0.7
+
+
+def test_what_an_enhancer_got_wrong_is_named_by_the_light_it_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Foregrounds that are called darker are darker."""
+    monkeypatch.setattr(lighting_lessons, "KINDS", {"enhanced": 1.0})
+    called, left = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        scene = draw_scene(PHOTO, PHOTO[::-1], 32, rng)
+        right, wrong = lessons_of(scene, 2, rng)
+        grid = wrong.label[: len(LEVELS) ** 2].reshape(len(LEVELS), -1)
+        called.append(grid.sum(1) @ np.array(LEVELS))
+        changed = wrong.image.astype(float).mean(2) - right.image.mean(2)
+        left.append(np.average(changed, weights=scene.mask))
+    assert np.corrcoef(called, left)[0, 1] > 0.8
+    assert min(called) < -1 < 0 < max(called)
 
 
 def test_darker_captions_go_with_darker_pictures() -> None:
