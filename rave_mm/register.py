@@ -18,7 +18,12 @@ from rave_mm.datasets import (  # noqa: E402
     transforms,
     unpaired_photos,
 )
-from rave_mm.engine import log_processor, loss_inputs_hook, phased_train_loop  # noqa: E402
+from rave_mm.engine import (  # noqa: E402
+    log_processor,
+    loss_inputs_hook,
+    mixed_precision,
+    phased_train_loop,
+)
 from rave_mm.enhancers import (  # noqa: E402
     adversarial_enhancer,
     backlit_enhancer,
@@ -44,6 +49,7 @@ __all__ = [
     "log_processor",
     "loss_inputs_hook",
     "loss_sum",
+    "mixed_precision",
     "no_reference",
     "pan_over_photo",
     "perceptual",

@@ -35,7 +35,7 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="as --resume, also where phases that are over, the photos or the seed have changed",
     )
-    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16) on a GPU")
+    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16)")
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -68,6 +68,7 @@ from rave_mm.engine.dry_run import dry_run
 from rave_mm.engine.exact_resume import KEY as LOOP_STATE
 from rave_mm.engine.loss_inputs_hook import LossInputsHook
 from rave_mm.engine.mistakes import Mistakes, StartedHook
+from rave_mm.engine.mixed_precision import cpu_has_bfloat16
 from rave_mm.engine.own_photos import config_of_own_photos
 from rave_mm.engine.sound_checkpoints import SoundCheckpointsHook
 from rave_mm.engine.sound_files import remove_superseded, write_soundly
@@ -87,9 +88,6 @@ SHOWN = 20
 def use_mixed_precision(config: Config) -> None:
     """Let the network run under autocast, in bfloat16; CLIP keeps its own precision.
 
-    Its range is that of float32, so that the loss is not scaled: MMEngine's default scale would
-    skip steps whose scaled gradients overflow.
-
     Raises:
         ValueError: the config has an optimizer wrapper of another type.
     """
@@ -97,10 +95,10 @@ def use_mixed_precision(config: Config) -> None:
     several = [part for part in settings.values() if isinstance(part, dict) and "optimizer" in part]
     for wrapper in several or [settings]:
         kind = wrapper.setdefault("type", "OptimWrapper")
-        if kind not in ("OptimWrapper", "AmpOptimWrapper"):
+        if kind not in ("OptimWrapper", "AmpOptimWrapper", "BFloat16OptimWrapper"):
             raise ValueError(f"--amp: got optim_wrapper of type {kind}, expected OptimWrapper")
         if kind == "OptimWrapper":
-            wrapper.update(type="AmpOptimWrapper", dtype="bfloat16", loss_scale={"enabled": False})
+            wrapper["type"] = "BFloat16OptimWrapper"
 
 
 def go_on_from_work_dir(config: Config, anyway: bool) -> list[str]:
@@ -193,9 +191,10 @@ def what_next(config: Config) -> str:
 
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
-    if arguments.amp and not torch.cuda.is_available():
+    if arguments.amp and not (torch.cuda.is_available() or cpu_has_bfloat16()):
         sys.exit(
-            "tools/train.py: --amp needs a GPU; on a CPU, float32 is faster than mixed precision"
+            "tools/train.py: --amp needs a GPU, or a CPU that multiplies in bfloat16 (avx512_bf16 "
+            "or amx_bf16 in /proc/cpuinfo); on this one, float32 is faster"
         )
     mistakes = Mistakes("tools/train.py", arguments.traceback)
     beginning = []

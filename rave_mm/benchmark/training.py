@@ -26,6 +26,7 @@ from rave_mm.benchmark.published_step import PlainTower, published_loss
 from rave_mm.benchmark.step_cost import ceilings, counted_work, spent_time, taken_memory
 from rave_mm.clip.encoder import load_clip
 from rave_mm.direction.residual_vector import Provenance, ResidualVector
+from rave_mm.engine.mixed_precision import cpu_has_bfloat16
 
 CONFIG = "rave/rave_baid_paired.py"
 PUBLISHED = "published, float32"
@@ -109,11 +110,9 @@ def training_ways(
         model = model_of(network)
         if compile_it:
             model.generator.compile()
-        mixed = precision != "float32"
         wrapper = {
-            "type": "AmpOptimWrapper" if mixed else "OptimWrapper",
+            "type": "OptimWrapper" if precision == "float32" else "BFloat16OptimWrapper",
             "optimizer": config.optim_wrapper.optimizer.to_dict(),
-            **({"dtype": precision, "loss_scale": {"enabled": False}} if mixed else {}),
         }
         optimizer = build_optim_wrapper(model, wrapper)
 
@@ -139,8 +138,9 @@ def training_ways(
 
 
 def _precisions(device: torch.device) -> tuple[str, ...]:
-    # `tools/train.py --amp` wants a GPU.
-    return ("float32", "bfloat16") if device.type == "cuda" else ("float32",)
+    # As `tools/train.py --amp`.
+    fast = device.type == "cuda" or cpu_has_bfloat16()
+    return ("float32", "bfloat16") if fast else ("float32",)
 
 
 def _published(

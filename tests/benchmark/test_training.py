@@ -22,12 +22,20 @@ def bundled_clips() -> Iterator[dict[str, dict[str, str | None]]]:
 @pytest.mark.slow
 def test_every_way_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "random_clips", bundled_clips)
-    published, paper, small = training.measure(48, 2, 1, torch.device("cpu"))
-    assert [published["way"], paper["way"], small["way"]] == [
+    monkeypatch.setattr(training, "cpu_has_bfloat16", lambda: True)
+    rows = {row["way"]: row for row in training.measure(48, 2, 1, torch.device("cpu"))}
+    published, paper, small = (
+        rows[f"{way}, float32"] for way in ("published", "paper's network", "small view")
+    )
+    assert list(rows) == [
         "published, float32",
         "paper's network, float32",
+        "paper's network, bfloat16",
         "small view, float32",
+        "small view, bfloat16",
     ]
+    assert rows["paper's network, bfloat16"]["loss"] == pytest.approx(published["loss"], rel=0.02)
+    assert rows["paper's network, bfloat16"]["loss"] != paper["loss"]
     assert published["ratio"] == 1
     assert paper["loss"] == pytest.approx(published["loss"], rel=1e-4)
     for row in (published, paper, small):
