@@ -48,6 +48,14 @@ def test_a_metafile(path: Path) -> None:
         assert model["In Collection"] == collection["Name"]
 
 
+def test_published_weights_are_of_a_fixed_commit() -> None:
+    """An address of a branch would give another file one day."""
+    addresses = [model["Weights"] for model in models() if "Weights" in model]
+    assert len(addresses) == 6
+    for address in addresses:
+        assert re.fullmatch(r"https://github\.com/\S+/raw/[0-9a-f]{40}/\S+\.pth", address)
+
+
 def test_its_figures_are_those_of_the_docs() -> None:
     pages = [*PAGES, ROOT / "docs/demo.md", ROOT / "docs/clip_lit.md"]
     rows = [line for page in pages for line in page.read_text().splitlines() if line[:1] == "|"]
