@@ -135,8 +135,9 @@ def enhancing_points(megapixels: Sequence[float]) -> list[Point]:
             with Path(folder, "said").open("wb") as said:
                 process = subprocess.Popen(command, stdout=said, stderr=said)
                 _, status, used = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
             seconds = time.perf_counter() - started
-            if status:
+            if process.returncode:
                 raise RuntimeError(Path(folder, "said").read_text().strip())
             points.append(Point(size, seconds, used.ru_maxrss * 1024))
     return points
