@@ -63,7 +63,7 @@ def test_an_export_is_what_pytorch_computes(
             along = float(clip.embed_prepared(prepared)[0] @ residual.vector)
         wanted = (along - zero) / (residual.target - zero)
         assert guide.score(photo.astype(np.float32) / 255) == pytest.approx(wanted, abs=0.01)
-    assert (tmp_path / "guide.onnx").stat().st_size < 8e6
+    assert (tmp_path / "guide.onnx").stat().st_size < 15e6  # two bytes a parameter
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
