@@ -83,12 +83,15 @@ def timed(call: Callable[[], T], device: torch.device) -> tuple[T, dict[str, flo
 
 def peak_memory(device: torch.device) -> int:
     """The most bytes that this process has held: of main memory, or of the GPU's."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    # Not getrusage's, which counts what the parent held when it started this process.
-    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else most_held("self")
+
+
+def most_held(process: int | str) -> int:
+    """The most bytes of main memory that a process has held so far; 0 of one that has ended."""
+    # Not getrusage's, which counts what the parent held when it started the process.
+    status = Path(f"/proc/{process}/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
+from rave_mm.benchmark.fresh_process import most_held
 from rave_mm.benchmark.step_cost import spent_time
 from rave_mm.benchmark.training import NETWORKS, PUBLISHED, random_clips, training_ways
 from rave_mm.clip.encoder import load_clip
@@ -131,15 +132,16 @@ def enhancing_points(megapixels: Sequence[float]) -> list[Point]:
             photo.resize(scale).jpegsave(f"{folder}/photo.jpg", Q=92)
             command = [sys.executable, "-m", "rave_mm", "enhance", f"{folder}/photo.jpg"]
             command += ["--out", f"{folder}/out", "--max-megapixels", str(2 * size)]
-            started = time.perf_counter()
+            started, peak = time.perf_counter(), 0
             with Path(folder, "said").open("wb") as said:
                 process = subprocess.Popen(command, stdout=said, stderr=said)
-                _, status, used = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
+                while process.poll() is None:
+                    peak = max(peak, most_held(process.pid))
+                    time.sleep(0.01)
             seconds = time.perf_counter() - started
             if process.returncode:
                 raise RuntimeError(Path(folder, "said").read_text().strip())
-            points.append(Point(size, seconds, used.ru_maxrss * 1024))
+            points.append(Point(size, seconds, peak))
     return points
 
 

@@ -7,12 +7,14 @@ from mmagic.registry import MODELS
 from rave_mm.enhancers.prompt_enhancer import PromptGuidedEnhancer
 from tests.enhancers.batches import PREPROCESSOR, Phase
 
+# The bundled CLIP's own scale: with the published one the score saturates, without a gradient.
+SCALE = 10.0
 LOSSES = {
-    "initialisation": {"type": "PromptInitialisationLoss"},
+    "initialisation": {"type": "PromptInitialisationLoss", "scale": SCALE},
     "reconstruction": {"type": "CLIPIdentityLoss", "layer_weights": (1.0,) * 5},
-    "guidance": {"type": "CLIPEnhanceLoss", "loss_weight": 10.0},
+    "guidance": {"type": "CLIPEnhanceLoss", "scale": SCALE, "loss_weight": 10.0},
     "identity": {"type": "CLIPIdentityLoss"},
-    "ranking": {"type": "PromptRankingLoss"},
+    "ranking": {"type": "PromptRankingLoss", "scale": SCALE},
 }
 INITIALISATION = Phase("prompt initialisation", "pair", ("initialisation",))
 RECONSTRUCTION = Phase("reconstruction", "generator", ("reconstruction",))

@@ -19,6 +19,7 @@ from tests.enhancers.prompt_guided import (
     LOSSES,
     RECONSTRUCTION,
     REFINEMENT,
+    SCALE,
     build,
     started,
 )
@@ -92,7 +93,7 @@ def test_guidance_is_the_score_of_the_result_by_the_pair(
     model.start_phase(ENHANCEMENT)
     terms = model(photos, mode="loss")
     embeddings = model.pair.clip.embed(model(photos["img"]))
-    wanted = 10 * prompt_score(embeddings, model.pair.vectors).mean()
+    wanted = 10 * prompt_score(embeddings, model.pair.vectors, SCALE).mean()
     torch.testing.assert_close(terms["loss_guidance"], wanted)
 
 

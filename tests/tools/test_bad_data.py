@@ -93,7 +93,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
         folder / "b.png"
     ),
     "TIFF with a NaN": with_nan,
-    "link that leads nowhere": lambda folder: (folder / "b.png").symlink_to("nowhere.png"),
+    "broken link": lambda folder: (folder / "b.png").symlink_to("nowhere.png"),
     "file of another kind": lambda folder: (folder / "b.jp2").touch(),
     "folder with a photo's name": lambda folder: (folder / "b.jpg").mkdir(),
     "several pages or frames": pages,
