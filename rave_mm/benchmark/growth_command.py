@@ -77,16 +77,14 @@ def draw(series: dict[str, list[Point]], path: Path) -> None:
     figure = Figure(figsize=(10, 3.2 * ((len(kinds) + 2) // 3)), layout="constrained")
     for place, kind in enumerate(kinds, 1):
         axes = figure.add_subplot((len(kinds) + 2) // 3, 3, place)
-        for name, points in series.items():
-            if not name.startswith(kind):
-                continue
-            network = name.partition(", ")[2]
+        own = {name.partition(", ")[2]: series[name] for name in series if name.startswith(kind)}
+        for network, points in own.items():
             amounts = [point.amount for point in points]
             drawn = axes.loglog(amounts, [point.seconds for point in points], "o-", label=network)
             last = points[-1]
             in_proportion = [last.seconds * amount / last.amount for amount in amounts]
             axes.loglog(amounts, in_proportion, "--", color=drawn[0].get_color(), linewidth=0.8)
-        if network:
+        if len(own) > 1:
             axes.legend(fontsize=8)
         what, _, amount = kind.partition(" by ")
         axes.set(title=what, xlabel=_LABELS.get(amount, amount), ylabel="seconds")
