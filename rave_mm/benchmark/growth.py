@@ -1,6 +1,7 @@
 """How cost grows with the work: training, enhancing, and what a CLIP embeds."""
 
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import skimage.data
@@ -19,9 +21,10 @@ from torch.multiprocessing.spawn import spawn
 
 from rave_mm.benchmark.fresh_process import most_held
 from rave_mm.benchmark.step_cost import spent_time
-from rave_mm.benchmark.training import NETWORKS, PUBLISHED, random_clips, training_ways
+from rave_mm.benchmark.training import NETWORKS, random_clips, training_ways
 from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.photo_embeddings import embed_photos
+from rave_mm.clip.vocabulary import embed_first_tokens
 from rave_mm.runtime import compat
 
 _STEPS = 3
@@ -59,14 +62,12 @@ def step_points(
         for size in sizes:
             for batch in batches:
                 for way in training_ways(clips, size, batch, device, compiled=False):
-                    name, _, precision = way.name.rpartition(", ")
-                    if way.name == PUBLISHED or precision != "float32":
+                    name = way.name.removesuffix(", float32")
+                    if name not in points:  # the published way, and other precisions
                         continue
                     way.step()  # what is tuned on first use is nobody's cost
-                    seconds = float(
-                        np.median([spent_time(way.step, device) for _ in range(_STEPS)])
-                    )
-                    points[name].append(Point(batch * size * size / 1e6, seconds))
+                    times = [spent_time(way.step, device) for _ in range(_STEPS)]
+                    points[name].append(Point(batch * size * size / 1e6, statistics.median(times)))
     return points
 
 
@@ -154,22 +155,19 @@ def photo_points(counts: Sequence[int]) -> list[Point]:
     clip = load_clip()
     points = []
     picture = Image.fromarray(skimage.data.astronaut()).resize((_PHOTO_SIDE, _PHOTO_SIDE))
-    with tempfile.TemporaryDirectory() as folder:
+    # A cache of its own: embeddings that are known would cost nothing.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.dict(os.environ, {"XDG_CACHE_HOME": folder}),
+    ):
         paths: list[Path] = []
-        kept_before = os.environ.get("XDG_CACHE_HOME")
-        os.environ["XDG_CACHE_HOME"] = folder  # embeddings that are known would cost nothing
-        try:
-            for count in sorted(counts):
-                for number in range(len(paths), count):
-                    paths.append(Path(folder, f"{number}.jpg"))
-                    picture.rotate(number * 0.036).save(paths[-1], quality=90)
-                started = time.perf_counter()
-                embed_photos(clip, paths[:count])
-                points.append(Point(count, time.perf_counter() - started))
-        finally:
-            del os.environ["XDG_CACHE_HOME"]
-            if kept_before is not None:
-                os.environ["XDG_CACHE_HOME"] = kept_before
+        for count in counts:
+            for number in range(len(paths), count):
+                paths.append(Path(folder, f"{number}.jpg"))
+                picture.rotate(number * 0.036).save(paths[-1], quality=90)
+            started = time.perf_counter()
+            embed_photos(clip, paths[:count])
+            points.append(Point(count, time.perf_counter() - started))
     return points
 
 
@@ -183,9 +181,7 @@ def token_points(counts: Sequence[int]) -> list[Point]:
     points = []
     for count in counts:
         started = time.perf_counter()
-        with torch.no_grad():
-            for tokens in torch.arange(count).split(512):
-                clip.embed_tokens(tokens)
+        embed_first_tokens(clip, count)
         points.append(Point(count, time.perf_counter() - started))
     return points
 

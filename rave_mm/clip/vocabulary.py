@@ -35,15 +35,29 @@ def vocabulary(clip: FrozenCLIP) -> Words:
     kept = cache.read(len(names), clip.dimension, f"{len(names)} tokens")
     if kept is not None:
         return Words(names, kept)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    rows = []
-    with tqdm(total=len(names), desc=f"CLIP {clip.name}", unit="token") as progress:
-        for tokens in torch.arange(len(names)).split(_BATCH):
-            rows.append(clip.embed_tokens(tokens.to(device)).cpu())
-            progress.update(len(tokens))
-    embeddings = torch.cat(rows)
+    embeddings = embed_first_tokens(clip, len(names))
     cache.write(embeddings)
     return Words(names, embeddings)
+
+
+def embed_first_tokens(clip: FrozenCLIP, count: int) -> Tensor:
+    """Embed so many tokens from the start of CLIP's vocabulary, each as a text, past the cache.
+
+    In batches, with a progress bar, on the GPU where there is one.
+
+    Returns:
+        (count, D) unit rows, on the CPU.
+
+    Raises:
+        TypeError: the CLIP has no text tower, or one with another tokenizer than CLIP's.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rows = []
+    with tqdm(total=count, desc=f"CLIP {clip.name}", unit="token") as progress:
+        for tokens in torch.arange(count).split(_BATCH):
+            rows.append(clip.embed_tokens(tokens.to(device)).cpu())
+            progress.update(len(tokens))
+    return torch.cat(rows)
 
 
 @torch.no_grad()
