@@ -26,6 +26,11 @@ endif
 # Compiling every module at once costs a minute; Python does it for those that are imported.
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --no-compile --progress-bar off
 
+# Where Python may not keep what it compiles, as in many containers, every start would take 13 s longer.
+ifdef PYTHONDONTWRITEBYTECODE
+COMPILE := env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib
+endif
+
 .PHONY: help setup demo demo-all test lint docs clean check
 
 help: ## list the targets
@@ -81,5 +86,6 @@ $(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
 	$(PIP) -c requirements/constraints.txt $(addprefix -r requirements/,core.txt train.txt demo.txt tests.txt docs.txt)
 	$(PIP) --no-deps -r requirements/mmagic.txt
 	$(PIP) --no-deps --no-build-isolation -e .
+	$(COMPILE)
 	$(VENV)/bin/python tools/check_env.py --quiet --with demo --with tests
 	@touch $@

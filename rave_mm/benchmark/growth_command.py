@@ -86,8 +86,8 @@ def draw(series: dict[str, list[Point]], path: Path) -> None:
             axes.loglog(amounts, in_proportion, "--", color=drawn[0].get_color(), linewidth=0.8)
         if len(own) > 1:
             axes.legend(fontsize=8)
-        what, _, amount = kind.partition(" by ")
-        axes.set(title=what, xlabel=_LABELS.get(amount, amount), ylabel="seconds")
+        amount = kind.partition(" by ")[2]
+        axes.set(title=kind, xlabel=_LABELS.get(amount, amount), ylabel="seconds")
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
 

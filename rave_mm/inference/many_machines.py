@@ -64,7 +64,7 @@ def photo_rows(folder: str) -> list[dict[str, str]]:
         ValueError: There is none.
     """
     files, root = located(folder)
-    found = files.get_file_info(fs.FileSelector(root, recursive=True))
+    found = files.get_file_info(fs.FileSelector(root, allow_not_found=True, recursive=True))
     rows = []
     for info in sorted(found, key=lambda each: each.path):
         name = PurePosixPath(info.path).relative_to(root)

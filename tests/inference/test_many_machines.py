@@ -1,13 +1,17 @@
-"""Ray enhances a folder with two workers, and starts one again that was killed."""
+"""Ray enhances a folder with two workers, and starts one again that was killed; or a bucket."""
 
 import os
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import ray
+from moto.server import ThreadedMotoServer
+from PIL import Image
+from pyarrow import fs
 
 import rave_mm
 from rave_mm.inference.many_machines import EnhanceWorker, photo_rows
@@ -45,6 +49,27 @@ def photos(tmp_path: Path) -> Path:
     (folder / "notes.txt").write_text("no photo")
     (folder / "damaged.png").write_bytes((folder / "1.png").read_bytes()[:200])
     return folder
+
+
+@pytest.fixture
+def bucket(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a bucket of this machine's own object store (S3), which has the photos."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "anyone",
+        "AWS_SECRET_ACCESS_KEY": "anything",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "no_proxy": host,
+    }.items():
+        monkeypatch.setenv(name, value)
+    store, _ = fs.FileSystem.from_uri("s3://bucket?allow_bucket_creation=true")
+    store.create_dir("bucket")
+    fs.copy_files(str(photos), "s3://bucket/photos")
+    yield "s3://bucket"
+    server.stop()
 
 
 class KilledOnce(EnhanceWorker):
@@ -91,6 +116,26 @@ def test_what_is_there_is_skipped_and_what_fails_is_told(photos: Path, tmp_path:
     assert worker({"photo": f"{photos}/gone.png", "name": "gone.png"})["status"] == "failed"
 
 
+def test_photos_of_an_object_store(bucket: str, photos: Path) -> None:
+    rows = photo_rows(f"{bucket}/photos/")
+    assert [row["name"] for row in rows] == [row["name"] for row in photo_rows(str(photos))]
+    worker = EnhanceWorker(f"{bucket}/bright")
+    first, second = ({row["name"]: worker(row) for row in rows} for _ in range(2))
+    assert first["below/0.png"]["result"] == f"{bucket}/bright/below/0.png"
+    store, _ = fs.FileSystem.from_uri(bucket)
+    for name, told in first.items():
+        if name == "damaged.png":
+            assert told["status"] == "failed" and "damaged or cut short" in told["reason"]
+            continue
+        assert (told["status"], second[name]["status"]) == ("done", "skipped")
+        with store.open_input_stream(f"bucket/bright/{name}") as stream:
+            result = np.array(Image.open(BytesIO(stream.read())))
+        wanted = rave_mm.enhance(read_photo(photos / name))
+        assert np.abs(result.astype(int) - wanted).max() <= 1
+    gone = worker({"photo": f"{bucket}/photos/gone.png", "name": "gone.png"})
+    assert gone["status"] == "failed" and "bucket/photos/gone.png" in gone["reason"]
+
+
 def test_a_photo_under_a_wrong_name(photos: Path, tmp_path: Path) -> None:
     """Its result has the extension of what it holds, and is found again."""
     (photos / "1.png").rename(photos / "wrong.jpg")
@@ -101,6 +146,7 @@ def test_a_photo_under_a_wrong_name(photos: Path, tmp_path: Path) -> None:
     assert told[0]["result"] == told[1]["result"] == f"{tmp_path}/bright/wrong.png"
 
 
-def test_a_folder_without_photos_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no photo below"):
-        photo_rows(str(tmp_path))
+@pytest.mark.parametrize("folder", ["", "gone"], ids=["empty", "none"])
+def test_a_folder_without_photos_is_told(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(ValueError, match=f"no photo below {tmp_path / folder}"):
+        photo_rows(str(tmp_path / folder))
