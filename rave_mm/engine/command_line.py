@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 import rave_mm.registry  # noqa: F401 - configs may name this package's bases as rave_mm::
 from rave_mm import config_path
 from rave_mm.engine.component_settings import check_components
+from rave_mm.engine.config_text import format_configs_once
 from rave_mm.engine.overrides import override
 from rave_mm.engine.quiet_runner import QuietRunner
 from rave_mm.engine.schedule import read_schedule
@@ -78,6 +79,7 @@ def build_runner(config: Config) -> Runner:
         UnknownCheckpointError: it is no checkpoint, or of another network than a `LightMapUNet`
             that the model has.
     """
+    format_configs_once()
     ask_for_huge_pages()  # before a checkpoint's tensors, or PyTorch has decided
     _check_checkpoint(config)
     trained = _find_unused_parameters(config)
