@@ -1,6 +1,7 @@
 """What all tests share: seeds, and the values that the published code computed."""
 
 import contextlib
+import gc
 import http.server
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,11 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, max_exa
 settings.load_profile("repeatable")
 
 _REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
+
+
+def pytest_collection_finish() -> None:
+    """MMEngine collects garbage for each data set, and would look through all tests each time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

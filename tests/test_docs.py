@@ -5,6 +5,8 @@ arguments of its commands are read by the commands' own parsers all the same.
 """
 
 import argparse
+import contextlib
+import json
 import os
 import re
 import shlex
@@ -34,6 +36,14 @@ PAGES = sorted(
 BLOCK = re.compile(
     r"(<!-- not run: .+? -->\n)?^```(\{?\w*\}?)\n(.*?)^```$", re.DOTALL | re.MULTILINE
 )
+WHOLE = "the block ran to its end\n"
+RUN_BLOCKS = f"""
+import json, sys
+names = {{"__name__": "__main__"}}
+for line in sys.stdin:
+    exec(compile(json.loads(line), "block", "exec"), names)
+    print({chr(10) + WHOLE!r}, end="", flush=True)
+"""
 SHOWN = ("text", "bibtex", "mermaid", "{toctree}", "{eval-rst}")
 
 
@@ -129,24 +139,61 @@ def test_arguments_are_known(page: str, folder: Path, monkeypatch: pytest.Monkey
             read_arguments(name, arguments)
 
 
+class Interpreter:
+    """A Python that runs the blocks of a page in turn: what one defines, the next has."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUN_BLOCKS],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, code: str) -> str:
+        """Run a block; return what it printed, with `WHOLE` at its end unless it failed."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps(code) + "\n")
+        self.process.stdin.flush()
+        told = ""
+        for line in self.process.stdout:
+            told += line
+            if line == WHOLE:
+                break
+        return told
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if any(block.runs for block in blocks(p))])
 def test_blocks_run(page: str, folder: Path) -> None:
-    """In their order; what one block of Python defines, the next has."""
+    """In their order."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "TOOLS": str(TOOLS)}
-    python = ""
-    for block in blocks(page):
-        if not block.runs:
-            continue
-        if block.kind == "shell":
+    to_run = [block for block in blocks(page) if block.runs]
+    with contextlib.ExitStack() as ending:
+        python = None
+        for block in to_run:
+            if block.kind == "python":
+                python = python or ending.enter_context(
+                    contextlib.closing(Interpreter(folder, environment))
+                )
+                told = python.run(block.code)
+                assert told.endswith(WHOLE), f"{page}:\n{block.code}\n{told}"
+                continue
+            assert block.kind == "shell", f"{page}: a block of {block.kind!r}"
             shell = re.sub(r"^python tools/", 'python "$TOOLS"/', block.code, flags=re.MULTILINE)
-            command = ["bash", "-euo", "pipefail", "-c", shell]
-        else:
-            assert block.kind == "python", f"{page}: a block of {block.kind!r}"
-            python += block.code
-            command = [sys.executable, "-c", python]
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{page}:\n{block.code}\n{done.stdout}\n{done.stderr}"
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", shell],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{page}:\n{block.code}\n{done.stdout}\n{done.stderr}"

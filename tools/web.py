@@ -70,6 +70,7 @@ if __name__ == "__main__":
     given = parse_arguments()
 
 from rave_mm.inference.choosing import choose_enhancer
+from rave_mm.networks.checkpoint_path import check_is_there
 from rave_mm.photos.folders import list_photos
 from rave_mm.runtime.extras import needs
 
@@ -127,6 +128,8 @@ def main(given: argparse.Namespace | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     failed: list[str] = []
     try:
+        for checkpoint in arguments.checkpoint:
+            check_is_there(checkpoint)
         photos = list_photos(arguments.photos) if arguments.photos else []
         guide = Guide(arguments.guide or LIGHTING_GUIDE)
         listener = listen(arguments.host, arguments.port)

@@ -17,7 +17,7 @@ import skimage.data
 import torch
 from PIL import Image
 from torch import distributed
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
 from rave_mm.benchmark.fresh_process import most_held
 from rave_mm.benchmark.step_cost import spent_time
@@ -28,6 +28,7 @@ from rave_mm.clip.vocabulary import embed_first_tokens
 from rave_mm.runtime import compat
 
 _STEPS = 3
+_FLOAT32 = {f"{name}, float32": name for name in NETWORKS}
 _SMALL = "small view, float32"
 _PHOTO_SIDE = 256
 
@@ -61,13 +62,12 @@ def step_points(
     with random_clips() as clips:
         for size in sizes:
             for batch in batches:
-                for way in training_ways(clips, size, batch, device, compiled=False):
-                    name = way.name.removesuffix(", float32")
-                    if name not in points:  # the published way, and other precisions
-                        continue
+                for way in training_ways(clips, size, batch, device, names=_FLOAT32):
                     way.step()  # what is tuned on first use is nobody's cost
                     times = [spent_time(way.step, device) for _ in range(_STEPS)]
-                    points[name].append(Point(batch * size * size / 1e6, statistics.median(times)))
+                    points[_FLOAT32[way.name]].append(
+                        Point(batch * size * size / 1e6, statistics.median(times))
+                    )
     return points
 
 
@@ -86,7 +86,8 @@ def process_points(counts: Sequence[int], size: int, batch: int) -> list[Point]:
     with random_clips() as clips:
         for count in counts:
             with tempfile.TemporaryDirectory() as folder:
-                spawn(_time_steps, (count, folder, clips, size, batch), count)
+                given = (count, folder, clips, size, batch)
+                start_processes(_time_steps, given, count, start_method="forkserver")
                 points.append(Point(count, float(Path(folder, "seconds").read_text())))
     return points
 
@@ -97,13 +98,12 @@ def _time_steps(
     compat.apply()  # this is a new process
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // count))
     distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=count)
-    ways = training_ways(clips, size, batch, torch.device("cpu"), compiled=False)
-    step = next(way.step for way in ways if way.name == _SMALL)
-    step()
+    (way,) = training_ways(clips, size, batch, torch.device("cpu"), names=[_SMALL])
+    way.step()
     distributed.barrier()
     started = time.perf_counter()
     for _ in range(_STEPS):
-        step()
+        way.step()
     distributed.barrier()
     if rank == 0:
         Path(folder, "seconds").write_text(str((time.perf_counter() - started) / _STEPS))

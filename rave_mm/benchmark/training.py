@@ -1,7 +1,7 @@
 """How long RAVE's training step takes: the published way, and this project's with each network."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,12 @@ def random_clips() -> Iterator[dict[str, dict[str, str]]]:
 
 
 def training_ways(
-    clips: dict[str, dict[str, str]], size: int, batch: int, device: torch.device, compiled: bool
+    clips: dict[str, dict[str, str]],
+    size: int,
+    batch: int,
+    device: torch.device,
+    compiled: bool = False,
+    names: Collection[str] = (),
 ) -> Iterator[Way]:
     """The ways to be compared, one after another, on the same photographs and weights.
 
@@ -83,6 +88,7 @@ def training_ways(
         batch: How many there are.
         device: Where.
         compiled: Also this project's with a network that is compiled by `torch.compile`.
+        names: Of the ways that are wanted; all where none is named.
     """
     generator = torch.Generator().manual_seed(0)
     photos = torch.randint(0, 160, (batch, 3, size, size), generator=generator, dtype=torch.uint8)
@@ -127,14 +133,16 @@ def training_ways(
 
         # As MMEngine's Runner has it where several processes train.
         trained = MMDistributedDataParallel(model) if get_world_size() > 1 else model
-        name = f"{name}, {precision}" + (", compiled" if compile_it else "")
         return Way(name, precision, loss, lambda: trained.train_step(data(), optimizer))
 
-    yield _published(model_of, photos, clips, config, residual, device)
-    for name, network in NETWORKS.items():
+    if not names or PUBLISHED in names:
+        yield _published(model_of, photos, clips, config, residual, device)
+    for network_name, network in NETWORKS.items():
         for precision in _precisions(device):
             for compile_it in (False, True) if compiled else (False,):
-                yield ours(name, network, precision, compile_it)
+                name = f"{network_name}, {precision}" + (", compiled" if compile_it else "")
+                if not names or name in names:
+                    yield ours(name, network, precision, compile_it)
 
 
 def _precisions(device: torch.device) -> tuple[str, ...]:

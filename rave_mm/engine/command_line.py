@@ -21,7 +21,8 @@ from rave_mm.engine.overrides import override
 from rave_mm.engine.quiet_runner import QuietRunner
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
-from rave_mm.networks.fetched_checkpoint import fetch_checkpoint, is_address
+from rave_mm.networks.checkpoint_path import is_address
+from rave_mm.networks.fetched_checkpoint import fetch_checkpoint
 from rave_mm.runtime.memory import ask_for_huge_pages
 from rave_mm.runtime.setting_error import SettingError
 from rave_mm.runtime.whole_files import naming

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rave_mm import __version__
-from rave_mm.networks.fetched_checkpoint import is_address, kept_at
+from rave_mm.networks.checkpoint_path import is_address
+from rave_mm.networks.fetched_checkpoint import kept_at
 from rave_mm.runtime.file_hash import file_sha256
 
 PACKAGES = (

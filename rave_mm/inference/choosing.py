@@ -11,6 +11,7 @@ from typing_extensions import Unpack
 from rave_mm.inference.arithmetic import Device, Precision
 from rave_mm.inference.bundled import BUNDLED_ENHANCER
 from rave_mm.inference.shipped import ShippedEnhancer
+from rave_mm.networks.checkpoint_path import check_is_there
 from rave_mm.runtime.compat import silence_import_noise
 from rave_mm.runtime.extras import needs
 
@@ -57,6 +58,7 @@ def choose_enhancer(**settings: Unpack[Settings]) -> "PhotoEnhancer | ShippedEnh
 
 
 def _with_pytorch(settings: Settings) -> "PhotoEnhancer":
+    check_is_there(settings.get("checkpoint", BUNDLED_ENHANCER))
     silence_import_noise()
     with needs("train", "a checkpoint, a GPU, another precision or a tensor takes PyTorch"):
         from rave_mm.inference.photo_enhancer import PhotoEnhancer

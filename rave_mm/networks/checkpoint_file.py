@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from rave_mm.networks.fetched_checkpoint import fetch_checkpoint, is_address
+from rave_mm.networks.checkpoint_path import check_is_there, is_address
+from rave_mm.networks.fetched_checkpoint import fetch_checkpoint
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError, extract_generator_weights
 from rave_mm.runtime.tensor_file import TensorFileError, read_tensors
 
@@ -21,12 +22,8 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Any]:
         UnknownCheckpointError: It cannot be read, names the file; or cannot be fetched.
         URLError: The address does not answer.
     """
+    check_is_there(checkpoint)
     path = fetch_checkpoint(str(checkpoint)) if is_address(checkpoint) else Path(checkpoint)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no checkpoint {checkpoint} (looked from {Path.cwd()}); expected the path or address "
-            "of one that tools/train.py wrote, or of a published one of RAVE or CLIP-LIT"
-        )
     try:
         stored: dict[str, Any] = read_tensors(path)
     except TensorFileError as error:

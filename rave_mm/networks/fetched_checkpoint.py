@@ -19,11 +19,6 @@ _BLOCK = 1 << 20
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def is_address(checkpoint: str | Path) -> bool:
-    """Whether it is no path."""
-    return "://" in str(checkpoint)
-
-
 def kept_at(address: str) -> Path:
     """Where a checkpoint that was fetched is kept: in PyTorch's cache."""
     # Many have the same name.

@@ -1,6 +1,5 @@
-"""Trains `Tiny` in as many processes as torchrun starts; the weights of each rank go to a file."""
+"""Trains `Tiny` in one of several processes; the weights of each rank go to a file."""
 
-import sys
 from pathlib import Path
 
 import torch
@@ -77,7 +76,3 @@ def main(folder: Path, launcher: str, processes: int) -> None:
         {"weights": loop.model.state_dict(), "seen": loop.model.seen, "iterations": loop.iter},
         folder / f"rank{get_rank()}.pth",
     )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

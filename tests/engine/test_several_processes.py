@@ -1,8 +1,5 @@
 """Two processes on a CPU do what one does with joint batches."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,21 +10,15 @@ from rave_mm import config_path
 from rave_mm.engine.command_line import _find_unused_parameters
 from tests.engine import joint_gradient
 from tests.engine.joint_gradient import PHASES
-
-ROOT = Path(__file__).parents[2]
+from tests.processes import run_in_processes
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path: Path) -> None:
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
-        *("--standalone", joint_gradient.__file__, str(tmp_path / "two"), "pytorch", "2"),
-    ]
-    settings = {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+def test_two_processes_have_the_gradient_of_the_joint_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = run_in_processes(2, joint_gradient.main, tmp_path / "two", "pytorch", 2)
     joint_gradient.main(tmp_path / "one", "none", 1)
     one = torch.load(tmp_path / "one" / "rank0.pth")
     first, second = (torch.load(tmp_path / "two" / f"rank{rank}.pth") for rank in (0, 1))
@@ -39,8 +30,8 @@ def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path: Path) -> N
     for joint, *parts in zip(one["seen"], first["seen"], second["seen"], strict=True):
         together = torch.cat(parts)
         assert torch.equal(together[together[:, 1].argsort()], joint[joint[:, 1].argsort()])
-    told = "several processes, and what trains is generator or pair: find_unused_parameters=True"
-    assert told in done.stderr + done.stdout
+    line = "several processes, and what trains is generator or pair: find_unused_parameters=True"
+    assert line in told
 
 
 def config(**settings: object) -> Config:

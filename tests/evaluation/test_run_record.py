@@ -3,11 +3,8 @@
 import csv
 import hashlib
 import json
-import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from rave_mm.evaluation.run_record import short_names
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
+from tests.processes import run_in_processes, run_tool
 from tests.tools.loading import TOOLS, load_tool
 
 ROOT = Path(__file__).parents[2]
@@ -213,22 +211,10 @@ def test_two_processes_give_the_same_figures(work: Path, monkeypatch: pytest.Mon
     (work / "RAVE_MM_WEIGHTS").mkdir()
     backbone = squeezenet1_1(weights=None).state_dict()  # seeded, and quicker than alex
     torch.save(backbone, work / "RAVE_MM_WEIGHTS" / BACKBONES["squeeze"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     arguments = [CONFIG, "weights.pth", "--gt-mean"]
     arguments += ["--metrics", "PSNR", "SSIM", "NIQE", "LPIPS-squeeze"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", str(port), str(TOOL), *arguments, "--launcher", "pytorch"]
-    settings = {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "--work-dir", "two"],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    with_launcher = [*arguments, "--launcher", "pytorch", "--work-dir", "two"]
+    run_in_processes(2, run_tool, "test", *with_launcher)
     assert run(monkeypatch, *arguments, "--work-dir", "one") == 0
     (one, lines_one), (two, lines_two) = read(work / "one"), read(work / "two")
     assert (one["processes"], two["processes"]) == (1, 2)

@@ -169,14 +169,19 @@ assert found.mean() > 1.02 * numpy.asarray(Image.open(file)).mean()
 assert numpy.array_equal(rave_mm.enhance(Image.open(file)), found)
 assert numpy.array_equal(rave_mm.enhance([numpy.asarray(Image.open(file))])[0], found)
 try:
-    rave_mm.enhance(file, checkpoint="another.pth")
+    rave_mm.enhance(file, checkpoint=file)
 except ImportError as error:
+    print(error)
+try:
+    rave_mm.enhance(file, checkpoint="missing.pth")
+except FileNotFoundError as error:
     print(error)
 """
     done = run_without_pytorch(program, tmp_path / "a.png")
     assert done.returncode == 0, done.stderr
     assert "takes PyTorch, but torch is not installed" in done.stdout
     assert "pip install 'rave_mm[train]'" in done.stdout
+    assert "no checkpoint missing.pth (looked from " in done.stdout
 
 
 def test_files_need_no_pytorch(tmp_path: Path) -> None:
@@ -200,8 +205,11 @@ def test_another_checkpoint_without_pytorch_is_told(tmp_path: Path) -> None:
 from rave_mm.__main__ import main
 main(["enhance", *sys.argv[1:]])
 """
-    out = tmp_path / "out"
-    done = run_without_pytorch(program, tmp_path / "a.png", "--out", out, "--checkpoint", "b.pth")
+    out, checkpoint = tmp_path / "out", tmp_path / "b.pth"
+    checkpoint.touch()
+    done = run_without_pytorch(
+        program, tmp_path / "a.png", "--out", out, "--checkpoint", checkpoint
+    )
     assert done.returncode == 1
     assert "torch is not installed" in done.stderr and "Traceback" not in done.stderr
 

@@ -13,6 +13,7 @@ import torch
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
 from rave_mm.networks.light_map_unet import LightMapUNet
+from tests.processes import run_in_processes, run_tool
 from tests.tools.loading import TOOLS
 from tests.tools.tiny_run import CONFIG, logs, options, run
 
@@ -41,12 +42,12 @@ train_cfg = dict(phases=[
 """
 
 
-def run_two_processes(work: Path, name: str, *arguments: object) -> None:
+def train_by_torchrun(work: Path, *arguments: object) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2]
-    command += ["--master-port", port, TOOLS / f"{name}.py", *arguments, "--launcher", "pytorch"]
+    command += ["--master-port", port, TOOLS / "train.py", *arguments, "--launcher", "pytorch"]
     settings = {"PYTHONPATH": f"{ROOT}:{work}", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         list(map(str, command)),
@@ -62,7 +63,7 @@ def run_two_processes(work: Path, name: str, *arguments: object) -> None:
 def test_two_processes_without_a_gpu(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (work / "each_rank.py").write_text(EACH_RANK)
     (work / "mine.py").write_text(TWO_PHASES)
-    run_two_processes(work, "train", "mine.py", "--work-dir", "run", *options(2)[:-1])
+    train_by_torchrun(work, "mine.py", "--work-dir", "run", *options(2)[:-1])
     first, second = (torch.load(work / f"rank{rank}.pth") for rank in (0, 1))
     start = LightMapUNet(start="identity").state_dict()
     assert any(not torch.equal(first[name], start[name]) for name in first)
@@ -71,7 +72,8 @@ def test_two_processes_without_a_gpu(work: Path, monkeypatch: pytest.MonkeyPatch
     assert [line["step"] for line in logs(work / "run") if "loss_guidance" in line] == [3, 4]
 
     checkpoint = work / "run/iter_4.pth"
-    run_two_processes(work, "test", CONFIG, checkpoint, "--work-dir", "two", "--out", "two.json")
+    two = ("--work-dir", "two", "--out", "two.json", "--launcher", "pytorch")
+    run_in_processes(2, run_tool, "test", CONFIG, checkpoint, *two)
     arguments = ("--work-dir", "one", "--out", "one.json")
     run(monkeypatch, "test", CONFIG, checkpoint, *arguments)
     one, two = (json.loads((work / f"{count}.json").read_text()) for count in ("one", "two"))
