@@ -27,11 +27,11 @@ model = dict(
 train_cfg = dict(
     _delete_=True,
     type="PhasedTrainLoop",
-    phases=[dict(name="guided", iterations=240, losses=["guidance", "identity"])],
-    val_interval=60,
+    phases=[dict(name="guided", iterations=480, losses=["guidance", "identity"])],
+    val_interval=120,
 )
 optim_wrapper = dict(optimizer=dict(lr=5e-4), clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, end=60, by_epoch=False),
-    dict(type="CosineAnnealingLR", begin=60, end=240, eta_min=1e-6, by_epoch=False),
+    dict(type="CosineAnnealingLR", begin=60, end=480, eta_min=1e-6, by_epoch=False),
 ]
