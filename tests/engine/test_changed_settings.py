@@ -22,7 +22,7 @@ def test_what_has_changed_is_told_by_its_full_name() -> None:
     before = Config.fromfile(config_path("demo/rave_demo")).pretty_text
     config = Config.fromfile(config_path("demo/rave_demo"))
     config.optim_wrapper.optimizer.lr = 1e-4
-    config.train_cfg.phases[0].iterations = 480
+    config.train_cfg.phases[0].iterations = 960
     del config.model.losses["identity"]
     config.train_dataloader.pin_memory = True
     config.work_dir, config.resume = "elsewhere", True
@@ -30,7 +30,7 @@ def test_what_has_changed_is_told_by_its_full_name() -> None:
     assert changed == {
         "model.losses.identity.type": "'CLIPIdentityLoss' before, not there now",
         "model.losses.identity.loss_weight": "1.0 before, not there now",
-        "train_cfg.phases.0.iterations": "240 before, 480 now",
+        "train_cfg.phases.0.iterations": "480 before, 960 now",
         "optim_wrapper.optimizer.lr": "0.0005 before, 0.0001 now",
         "train_dataloader.pin_memory": "not there before, True now",
     }
