@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tests.tools.loading import load_tool
 
 multiprocessing.set_forkserver_preload(
@@ -54,6 +56,7 @@ def run_in_processes(count: int, function: Callable[..., object], *arguments: An
         started[-1].start()
     for process in started:
         process.join(300)
+        process.kill()  # one that hangs
     told = [log.read_text() for log in logs]
     assert [process.exitcode for process in started] == [0] * count, "\n".join(told)
     return told[0]
@@ -66,8 +69,6 @@ def _run(
     function: Callable[..., object],
     arguments: Sequence[Any],
 ) -> None:
-    import torch
-
     with log.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

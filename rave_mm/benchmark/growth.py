@@ -87,6 +87,7 @@ def process_points(counts: Sequence[int], size: int, batch: int) -> list[Point]:
         for count in counts:
             with tempfile.TemporaryDirectory() as folder:
                 given = (count, folder, clips, size, batch)
+                # Not "spawn": a caller can have the server import what all of them need.
                 start_processes(_time_steps, given, count, start_method="forkserver")
                 points.append(Point(count, float(Path(folder, "seconds").read_text())))
     return points

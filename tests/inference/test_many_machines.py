@@ -1,5 +1,6 @@
 """Ray enhances a folder with two workers, and starts one again that was killed; or a bucket."""
 
+import builtins
 import os
 from collections.abc import Iterator
 from io import BytesIO
@@ -24,6 +25,7 @@ COUNT = 6
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Ray of this machine."""
+    own_print = builtins.print
     # Workers import this test, whose folder they do not know.
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     ray.init(
@@ -36,6 +38,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     )
     yield
     ray.shutdown()
+    builtins.print = own_print  # Ray's progress bars have put another in its place
 
 
 @pytest.fixture
