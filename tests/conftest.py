@@ -45,9 +45,9 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture
-def mmagic_scope() -> Iterator[None]:
-    """MMEngine builds the preprocessor, and finds MMagic's in this scope, as the Runner sets it."""
+@pytest.fixture(autouse=True)
+def _scope() -> Iterator[None]:
+    """MMEngine builds from MMagic's registries, as in a run, whatever a test before has left."""
     with DefaultScope.overwrite_default_scope("mmagic"):
         yield
 

@@ -56,7 +56,7 @@ def test_while_the_config_is_built_any_error_is_told(capsys: pytest.CaptureFixtu
 
 
 def test_it_names_the_place_of_what_was_being_built(
-    mmagic_scope: None, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = Config({"model": {"losses": {"identity": {"type": "CLIPIdentityLoss"}}}})
     config.model.losses.identity.channel_order = "rbg"

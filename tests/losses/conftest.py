@@ -4,11 +4,6 @@ from rave_mm.losses.residual_guidance_loss import ResidualGuidanceLoss
 from tests.losses.known_residual import bundled_residual
 
 
-@pytest.fixture(autouse=True)
-def _scope(mmagic_scope: None) -> None:
-    """Every test here builds what it needs from MMagic's registries."""
-
-
 @pytest.fixture
 def guidance() -> ResidualGuidanceLoss:
     loss = ResidualGuidanceLoss()

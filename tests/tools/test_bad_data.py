@@ -31,7 +31,7 @@ OTHER = Image.fromarray(np.random.default_rng(1).integers(0, 256, (48, 64, 3), n
 
 
 @pytest.fixture(autouse=True)
-def _as_in_training(mmagic_scope: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
