@@ -21,6 +21,14 @@ multiprocessing.set_forkserver_preload(
 )
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 def run_in_processes(count: int, function: Callable[..., object], *arguments: Any) -> str:
     """Run a function in several processes that torchrun's variables tell of each other.
 
@@ -34,9 +42,7 @@ def run_in_processes(count: int, function: Callable[..., object], *arguments: An
     Returns:
         What the first one printed, and its log.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     context = multiprocessing.get_context("forkserver")
     logs = [Path(f"process{rank}.log").absolute() for rank in range(count)]
     started = []

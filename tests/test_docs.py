@@ -42,7 +42,8 @@ import json, sys
 names = {{"__name__": "__main__"}}
 for line in sys.stdin:
     exec(compile(json.loads(line), "block", "exec"), names)
-    print({chr(10) + WHOLE!r}, end="", flush=True)
+    print()
+    print({WHOLE!r}, end="", flush=True)
 """
 SHOWN = ("text", "bibtex", "mermaid", "{toctree}", "{eval-rst}")
 
@@ -175,10 +176,11 @@ def test_blocks_run(page: str, folder: Path) -> None:
     """In their order."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "TOOLS": str(TOOLS)}
-    to_run = [block for block in blocks(page) if block.runs]
     with contextlib.ExitStack() as ending:
         python = None
-        for block in to_run:
+        for block in blocks(page):
+            if not block.runs:
+                continue
             if block.kind == "python":
                 python = python or ending.enter_context(
                     contextlib.closing(Interpreter(folder, environment))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
 from rave_mm.networks.light_map_unet import LightMapUNet
-from tests.processes import run_in_processes, run_tool
+from tests.processes import free_port, run_in_processes, run_tool
 from tests.tools.loading import TOOLS
 from tests.tools.tiny_run import CONFIG, logs, options, run
 
@@ -43,11 +42,9 @@ train_cfg = dict(phases=[
 
 
 def train_by_torchrun(work: Path, *arguments: object) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2]
-    command += ["--master-port", port, TOOLS / "train.py", *arguments, "--launcher", "pytorch"]
+    command += ["--master-port", free_port(), TOOLS / "train.py"]
+    command += [*arguments, "--launcher", "pytorch"]
     settings = {"PYTHONPATH": f"{ROOT}:{work}", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         list(map(str, command)),
