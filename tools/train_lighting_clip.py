@@ -41,6 +41,12 @@ def parse_arguments() -> argparse.Namespace:
         help="in a batch of each process, of four lessons each (default: 8)",
     )
     parser.add_argument("--processes", type=int, default=2, help="default: 2")
+    parser.add_argument(
+        "--width",
+        type=int,
+        default=32,
+        help="channels of the image tower's first stage (default: 32, a file of 20 MB)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -79,22 +85,7 @@ from rave_mm.runtime.whole_files import replacing, write_whole
 
 IMAGE_SIZE = 96
 CONTEXT_LENGTH = 32
-ARCHITECTURE: dict[str, Any] = {
-    "embed_dim": 256,
-    "vision_cfg": {
-        "image_size": IMAGE_SIZE,
-        "layers": [1, 2, 2, 2],
-        "width": 32,
-        "patch_size": None,
-    },
-    "text_cfg": {
-        "context_length": CONTEXT_LENGTH,
-        "vocab_size": 49408,
-        "width": 64,
-        "heads": 2,
-        "layers": 2,
-    },
-}
+EMBEDDING_SIZE = 256
 PREPROCESSING = {
     "mean": list(open_clip.OPENAI_DATASET_MEAN),
     "std": list(open_clip.OPENAI_DATASET_STD),
@@ -138,6 +129,26 @@ STAGES = (
 )
 
 
+def architecture(width: int) -> dict[str, Any]:
+    """open_clip's settings of a model whose image tower has so many channels in its first stage."""
+    return {
+        "embed_dim": EMBEDDING_SIZE,
+        "vision_cfg": {
+            "image_size": IMAGE_SIZE,
+            "layers": [1, 2, 2, 2],
+            "width": width,
+            "patch_size": None,
+        },
+        "text_cfg": {
+            "context_length": CONTEXT_LENGTH,
+            "vocab_size": 49408,
+            "width": 64,
+            "heads": 2,
+            "layers": 2,
+        },
+    }
+
+
 def with_content(caption: str, content: str) -> str:
     """'a dark photo with ...' and 'a tower' give 'a dark photo of a tower with ...'."""
     return caption.replace("photo", f"photo of {content}", 1)
@@ -158,10 +169,12 @@ def embed_pictures(model: CLIP, pictures: Tensor) -> Tensor:
     return normalize(visual.attnpool(features.float()), dim=-1)
 
 
-def train(folder: Path, scenes: int, seed: int, stages: Sequence[Stage] = STAGES) -> CLIP:
+def train(
+    folder: Path, scenes: int, seed: int, stages: Sequence[Stage] = STAGES, width: int = 32
+) -> CLIP:
     """Train on the photographs of a folder, with other processes if there are, in eval mode."""
     torch.manual_seed(seed)
-    model = CLIP(**ARCHITECTURE).to(memory_format=torch.channels_last)
+    model = CLIP(**architecture(width)).to(memory_format=torch.channels_last)
     # A small fixed scale asks for large angles between lights, and so for a guide that keeps its
     # slope; a learned one grows, and sorts with small angles.
     model.logit_scale.requires_grad_(False).fill_(np.log(LOGIT_SCALE))
@@ -227,7 +240,7 @@ def train_stage(model: CLIP, stage: Stage, data: LightingScenes, scenes: int) ->
     name = "climbing" if stage.climbing else "lessons"
     progress = tqdm(DataLoader(data, scenes), desc=name, unit="step", disable=get_rank() > 0)
     averages: dict[str, float] = {}
-    residual = RunningResidual(ARCHITECTURE["embed_dim"], BACKLIT, WELL_LIT)
+    residual = RunningResidual(EMBEDDING_SIZE, BACKLIT, WELL_LIT)
     seen = torch.ones(len(CAPTIONS))
     for step, (grouped, grouped_labels, grouped_contents) in enumerate(progress):
         pictures = grouped.flatten(0, 1).float() / 255
@@ -327,9 +340,9 @@ def climbing_pictures(
     return climbed, climbers
 
 
-def save(model: nn.Module, folder: Path) -> None:
+def save(model: nn.Module, folder: Path, width: int) -> None:
     """Write open_clip's local-dir layout; weights in half precision, which halves the download."""
-    config = {"model_cfg": ARCHITECTURE, "preprocess_cfg": PREPROCESSING}
+    config = {"model_cfg": architecture(width), "preprocess_cfg": PREPROCESSING}
     write_whole(folder / "open_clip_config.json", json.dumps(config, indent=2) + "\n")
     state = {
         k: v.half().contiguous() if v.is_floating_point() else v
@@ -345,9 +358,9 @@ def _train_in_process(rank: int, meeting_point: str, given: argparse.Namespace) 
         "gloo", f"file://{meeting_point}", rank=rank, world_size=given.processes
     )
     stages = [replace(stage, steps=given.steps or stage.steps) for stage in STAGES]
-    model = train(given.photos / "train", given.scenes, given.seed, stages)
+    model = train(given.photos / "train", given.scenes, given.seed, stages, given.width)
     if rank == 0:
-        save(model, given.out)
+        save(model, given.out, given.width)
     distributed.destroy_process_group()
 
 

@@ -35,9 +35,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pictures_that_climb_score_higher(tool: ModuleType) -> None:
     torch.manual_seed(0)
-    model = tool.CLIP(**tool.ARCHITECTURE)
+    model = tool.CLIP(**tool.architecture(8))
     pictures = torch.rand(2 * tool.LESSONS, 3, tool.IMAGE_SIZE, tool.IMAGE_SIZE)
-    direction = normalize(torch.randn(tool.ARCHITECTURE["embed_dim"]), dim=0)
+    direction = normalize(torch.randn(tool.EMBEDDING_SIZE), dim=0)
     rng = np.random.default_rng(0)
     climbed, climbers = tool.climbing_pictures(model, pictures, direction, direction, rng)
     assert climbed.shape == pictures[:2].shape and len(climbers) == 2
@@ -50,7 +50,7 @@ def test_pictures_that_climb_score_higher(tool: ModuleType) -> None:
 
 
 def test_a_slower_rate_is_the_attentions_alone(tool: ModuleType) -> None:
-    model = tool.CLIP(**tool.ARCHITECTURE)
+    model = tool.CLIP(**tool.architecture(8))
     optimizer = tool._optimizer(model, 1e-3)
     rates = {
         id(parameter): (group["lr"], group["weight_decay"])
@@ -76,12 +76,15 @@ def test_the_same_seed_gives_the_same_weights(tool: ModuleType, photos: Path) ->
 def test_two_processes_write_what_open_clip_reads(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     command = [sys.executable, "tools/train_lighting_clip.py", "--photos", str(photos)]
-    subprocess.run([*command, "--out", str(out), "--steps", "2", "--scenes", "1"], check=True)
+    small = ["--steps", "2", "--scenes", "1", "--width", "16"]
+    subprocess.run([*command, "--out", str(out), *small], check=True)
     assert sorted(path.name for path in out.iterdir()) == [
         "open_clip_config.json",
         "open_clip_model.safetensors",
         "report.json",
     ]
     assert json.loads((out / "report.json").read_text())["photographs"] == 1
+    config = json.loads((out / "open_clip_config.json").read_text())
+    assert config["model_cfg"]["vision_cfg"]["width"] == 16
     clip = FrozenCLIP(f"local-dir:{out}")
     assert clip.embed_texts(["a backlit photo"]).norm().item() == pytest.approx(1, abs=1e-5)
