@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import os
 import re
 import sys
 from importlib.util import find_spec
@@ -119,7 +120,16 @@ def _run(tool: Path) -> None:
 
 def run() -> None:
     """The command `rave-mm`."""
-    sys.exit(main(sys.argv[1:]))
+    try:
+        try:
+            status = main(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as in `rave-mm | head`. What is left would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)
 
 
 if __name__ == "__main__":

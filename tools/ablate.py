@@ -28,11 +28,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rave_mm.engine.arguments import add_settings
+from rave_mm.runtime.command import as_typed
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("config", help="a config file, or the name of one of this package")
     parser.add_argument(

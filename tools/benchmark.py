@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 
 from rave_mm.benchmark.arguments import add_enhancing, add_growth, add_training
+from rave_mm.runtime.command import as_typed
 
 COMMANDS = {
     "enhancing": (add_enhancing, "time and memory of enhancing, at several sizes"),
@@ -33,7 +34,7 @@ COMMANDS = {
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (add_arguments, text) in COMMANDS.items():

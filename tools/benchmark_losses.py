@@ -15,10 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rave_mm.engine.arguments import add_run_arguments
+from rave_mm.runtime.command import as_typed
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=as_typed(__doc__))
     add_run_arguments(parser)
     parser.add_argument("--steps", type=int, default=10, help="steps of each variant")
     return parser.parse_args()

@@ -9,14 +9,15 @@ backlit by nature. Of the last, and of strong edges, there are contact sheets. C
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from rave_mm.runtime.command import as_typed, stop
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "checkpoints",
@@ -131,14 +132,11 @@ def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
     folder = arguments.data / arguments.split
     if not folder.is_dir():
-        sys.exit(
-            f"tools/compare_enhancers.py: no {folder}; expected what "
-            "`python tools/prepare_data.py enhancer` makes"
-        )
+        stop(f"no {folder}; expected what `python tools/prepare_data.py enhancer` makes")
     try:
         enhancers = build(arguments.checkpoints, arguments.device, arguments.light_map_side)
     except (OSError, ValueError) as error:
-        sys.exit(f"tools/compare_enhancers.py: {error}")
+        stop(error)
     figures: dict[str, dict[str, float]] = {name: {} for name in enhancers}
     shown: dict[str, dict[str, object]] = {name: {} for name in enhancers}
     for name in SETS:

@@ -8,15 +8,16 @@ MODEL or MODEL/PRETRAINED; lighting-clip is the one that ships, local-dir:FOLDER
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rave_mm.runtime.command import as_typed, stop
+
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "clips",
@@ -114,16 +115,13 @@ def main(given: argparse.Namespace | None = None) -> None:
     try:
         list_photos(arguments.photos)
     except (OSError, ValueError) as error:
-        sys.exit(
-            f"tools/compare_guides.py: {error}; `python tools/prepare_data.py lighting-clip` makes "
-            "data/lighting_clip/test"
-        )
+        stop(f"{error}; `python tools/prepare_data.py lighting-clip` makes data/lighting_clip/test")
     reports: dict[str, dict[str, Any]] = {}
     for named in tqdm(arguments.clips, desc="guides", unit="guide"):
         try:
             name, clip = load(named)
         except (OSError, ValueError) as error:
-            sys.exit(f"tools/compare_guides.py: {error}")
+            stop(error)
         reports[name] = {
             "light": lighting_report(clip, arguments.photos),
             "fooled": fooling_report(clip, arguments.photos),

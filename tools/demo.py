@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_mm import config_path
 from rave_mm.clip.bundled import BUNDLED_FOLDER
+from rave_mm.runtime.command import as_typed, stop
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -69,7 +70,7 @@ def claim(work_dir: Path, method: Method, seed: int, tiny: bool) -> None:
     note = work_dir / "settings.sha256"
     if work_dir.is_dir() and any(work_dir.iterdir()):
         if not note.is_file() or note.read_text() != digest.hexdigest():
-            sys.exit(
+            stop(
                 f"{work_dir} holds a run of other settings (seed, config, CLIP or photographs). "
                 "Remove it, or name another --work-dir."
             )
@@ -154,10 +155,10 @@ def table(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def parse_arguments(description: str | None, name: str) -> argparse.Namespace:
+def parse_arguments(description: str, name: str) -> argparse.Namespace:
     """The arguments of a demo: `work_dir` (work_dirs/NAME where none is given), `seed`, `tiny`."""
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(description), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--work-dir", type=Path, help=f"where all goes (default: work_dirs/{name}[-tiny][-seedN])"

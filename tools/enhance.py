@@ -4,7 +4,7 @@ Of any size, in bounded memory; see docs/enhance.md. Folders keep their layout. 
 already is skipped, so a run that was stopped goes on when it is started again. Photos that fail
 are told and do not stop the others; the exit status is then 1.
 
-Several processes share the photos: `torchrun --nproc-per-node 2 tools/enhance.py ...`.
+Several processes share the photos: `torchrun --nproc-per-node 2 -m rave_mm enhance ...`.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, get_args
 
 from rave_mm.inference.arithmetic import Precision, choose_device
 from rave_mm.inference.bundled import BUNDLED_ENHANCER
+from rave_mm.runtime.command import as_typed, stop
 from rave_mm.runtime.memory import MAX_PIXELS, parse_memory
 
 FORMATS = {
@@ -37,7 +38,7 @@ FORMATS = {
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photos", nargs="+", type=Path, help="photos, and folders of photos")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
@@ -260,7 +261,7 @@ def main(given: argparse.Namespace | None = None) -> None:
             max_pixels=round(arguments.max_megapixels * 1e6),
         )
     except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"tools/enhance.py: {error}")
+        stop(error)
     if processes > 1:
         import torch.distributed as dist
 
@@ -273,7 +274,7 @@ def main(given: argparse.Namespace | None = None) -> None:
         with only_run_in(arguments.out) if rank == 0 else nullcontext():
             outcomes, interrupted = enhance(run, own, arguments.out, show=rank == 0)
     except FolderInUseError as error:
-        sys.exit(f"tools/enhance.py: {error}")
+        stop(error)
     if interrupted is not None:
         print(summary(outcomes, plan.left_out, time.perf_counter() - started, arguments.out))
         print(f"stopped with {len(own) - len(outcomes)} to go; the same command does these")

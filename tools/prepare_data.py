@@ -12,9 +12,10 @@ parameters give the same bytes. NPM_CONFIG_REGISTRY names another registry than 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from rave_mm.runtime.command import as_typed, stop
 
 
 def _count(text: str) -> int:
@@ -24,7 +25,7 @@ def _count(text: str) -> int:
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    summary, _, details = str(__doc__).partition("\n\n")
+    summary, _, details = as_typed(__doc__).partition("\n\n")
     parser = argparse.ArgumentParser(
         description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -96,8 +97,7 @@ from rave_mm.datasets.photo_sets.sets import make_demo, make_lighting_clip
 from rave_mm.photos.errors import UnreadablePhotoError
 
 
-def main(given: argparse.Namespace | None = None) -> int:
-    """Run a command; returns the exit status."""
+def main(given: argparse.Namespace | None = None) -> None:
     given = given or parse_arguments()
     try:
         if given.command == "demo":
@@ -109,10 +109,8 @@ def main(given: argparse.Namespace | None = None) -> int:
         else:
             print(check_folders(given.backlit, given.well_lit, given.unpaired))
     except (PreparationError, UnreadablePhotoError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+        stop(error)
 
 
 if __name__ == "__main__":
-    sys.exit(main(given))
+    main(given)

@@ -13,18 +13,18 @@ what is printed.
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rave_mm.clip.bundled import BUNDLED
+from rave_mm.runtime.command import as_typed, stop
 
 NAMES = "see docs/residual.md; a wrong name lists them"
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
 
@@ -69,7 +69,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     words(added)
 
     added = command(
-        "export", "write the vector with its CLIP's image tower as ONNX, for tools/web.py"
+        "export", "write the vector with its CLIP's image tower as ONNX, for the page of `web`"
     )
     added.add_argument("residual", type=Path, help="an .npz that make wrote; its photos are needed")
     added.add_argument("--out", type=Path, required=True, help="the .onnx to write")
@@ -216,7 +216,7 @@ def main(given: argparse.Namespace | None = None) -> None:
     try:
         COMMANDS[given.command](given)
     except (ImportError, OSError, ValueError, UnreadablePhotoError) as error:
-        sys.exit(f"tools/residual.py: {error}")
+        stop(error)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,13 @@ import argparse
 from pathlib import Path
 
 from rave_mm.engine.arguments import add_run_arguments
+from rave_mm.runtime.command import as_typed, command_name
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_run_arguments(parser)
     parser.add_argument("checkpoint", help="a checkpoint's path, or its address (https://...)")
@@ -94,7 +95,7 @@ def short_figures(figures: dict[str, tuple[float, float]]) -> dict[str, float]:
 
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
-    mistakes = Mistakes("tools/test.py", arguments.traceback)
+    mistakes = Mistakes(command_name(), arguments.traceback)
     with mistakes.told():
         config = load_config(arguments)
     # These import MMagic, which takes a while.

@@ -9,17 +9,17 @@ which. docs/data.md says what photos fit.
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rave_mm.engine.arguments import add_run_arguments
+from rave_mm.runtime.command import as_typed, command_name, stop
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_run_arguments(parser, config_needed=False)
     parser.add_argument("--backlit", type=Path, metavar="DIR", help="in place of a config: photos")
@@ -174,7 +174,7 @@ def train(runner: Runner, beginning: Sequence[str]) -> None:
     except FloatingPointError as error:
         good, _ = newest_complete_checkpoint(Path(runner.work_dir))
         saved = "None was written before" if good is None else f"The last good one is {good}"
-        sys.exit(f"tools/train.py: {error} {saved}")
+        stop(f"{error} {saved}")
 
 
 def what_next(config: Config) -> str:
@@ -192,11 +192,11 @@ def what_next(config: Config) -> str:
 def main(given: argparse.Namespace | None = None) -> None:
     arguments = given or parse_arguments()
     if arguments.amp and not (torch.cuda.is_available() or cpu_has_bfloat16()):
-        sys.exit(
-            "tools/train.py: --amp needs a GPU, or a CPU that multiplies in bfloat16 (avx512_bf16 "
+        stop(
+            "--amp needs a GPU, or a CPU that multiplies in bfloat16 (avx512_bf16 "
             "or amx_bf16 in /proc/cpuinfo); on this one, float32 is faster"
         )
-    mistakes = Mistakes("tools/train.py", arguments.traceback)
+    mistakes = Mistakes(command_name(), arguments.traceback)
     beginning = []
     with mistakes.told():
         if arguments.config is None:

@@ -19,10 +19,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rave_mm.runtime.command import as_typed
+
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--photos",

@@ -7,17 +7,17 @@ full size. Nothing leaves this machine. Ctrl-C ends it, and removes what was upl
 import argparse
 import os
 import signal
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rave_mm.runtime.command import as_typed, stop
 from rave_mm.runtime.memory import MAX_PIXELS
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--host",
@@ -134,7 +134,7 @@ def main(given: argparse.Namespace | None = None) -> None:
         guide = Guide(arguments.guide or LIGHTING_GUIDE)
         listener = listen(arguments.host, arguments.port)
     except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"tools/web.py: {error}")
+        stop(error)
     token = None if is_loopback(arguments.host) else new_token()
     try:
         enhancers = start_loading(arguments.checkpoint, arguments.light_map_side, failed)
@@ -151,7 +151,7 @@ def main(given: argparse.Namespace | None = None) -> None:
             serve(Guard(app, arguments.host, token), listener)
     except KeyboardInterrupt:
         if failed:
-            sys.exit(f"tools/web.py: {failed[0]}")
+            stop(failed[0])
         print("ended")
 
 

@@ -1,7 +1,6 @@
 """`tools/benchmark.py enhancing`: time and memory of enhancing, at several sizes."""
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from rave_mm.benchmark.table import text_table
 from rave_mm.inference.arithmetic import choose_device
 from rave_mm.inference.photo_enhancer import PhotoEnhancer
 from rave_mm.photos.errors import UnreadablePhotoError
+from rave_mm.runtime.command import stop
 
 RECORD = "enhancing.json"
 HEADINGS = ("megapixels", "way", "seconds", "ratio", "peak MB", "largest", "dB", "")
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
                     rows=rows,
                 )
     except (OSError, ValueError, UnreadablePhotoError) as error:
-        sys.exit(f"tools/benchmark.py: {error}")
+        stop(error)
     print(table(rows))
     print(
         f"ratio: how many times as fast; largest: difference, of 255; {torch.get_num_threads()} "

@@ -1,7 +1,6 @@
 """`tools/benchmark.py growth`: how cost grows with the work, as a table, a file and a plot."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rave_mm.benchmark.growth import Point
 from rave_mm.benchmark.record import save_record
 from rave_mm.benchmark.table import text_table
 from rave_mm.inference.arithmetic import choose_device
+from rave_mm.runtime.command import stop
 
 RECORD, PLOT = "growth.json", "growth.png"
 HEADINGS = ("what", "amount", "seconds", "peak MB", "exponent")
@@ -24,14 +24,12 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         device = choose_device(arguments.device)
     except ValueError as error:
-        sys.exit(f"tools/benchmark.py: {error}")
+        stop(error)
     for name in _LISTS:
         amounts = getattr(arguments, name)
         if len(amounts) < 2 or sorted(set(amounts)) != amounts or amounts[0] <= 0:
             shown = " ".join(f"{amount:g}" for amount in amounts)
-            sys.exit(
-                f"tools/benchmark.py: --{name}: got {shown}, expected two or more amounts, growing"
-            )
+            stop(f"--{name}: got {shown}, expected two or more amounts, growing")
     parts = {
         "step by size": lambda: growth.step_points(arguments.sizes, [2], device),
         "step by batch": lambda: growth.step_points([256], arguments.batches, device),
@@ -46,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         try:
             found = measure()
         except RuntimeError as error:
-            sys.exit(f"tools/benchmark.py: {name}: {error}")
+            stop(f"{name}: {error}")
         if isinstance(found, dict):
             series |= {f"{name}, {network}": points for network, points in found.items()}
         else:

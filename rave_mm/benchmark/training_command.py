@@ -1,13 +1,13 @@
 """`tools/benchmark.py training`: time and memory of RAVE's step, ours and the published."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from rave_mm.benchmark.record import save_record
 from rave_mm.benchmark.table import text_table
 from rave_mm.inference.arithmetic import choose_device
+from rave_mm.runtime.command import stop
 
 RECORD = "training.json"
 HEADINGS = ("size", "way", "seconds", "ratio", "peak MB", "floor", "loss")
@@ -18,10 +18,10 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         device = choose_device(arguments.device)
     except ValueError as error:
-        sys.exit(f"tools/benchmark.py: {error}")
+        stop(error)
     for name, value in (("--batch", arguments.batch), ("--steps", arguments.steps)):
         if value < 1:
-            sys.exit(f"tools/benchmark.py: {name}: got {value}, expected 1 or more")
+            stop(f"{name}: got {value}, expected 1 or more")
     arguments.work_dir.mkdir(parents=True, exist_ok=True)
     # All of MMagic, which takes seconds, and which the other command does without.
     from rave_mm.benchmark.loader import photos_per_second

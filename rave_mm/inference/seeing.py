@@ -58,7 +58,7 @@ class OnnxSeer:
         if not told.keys() >= {"side", "lowest", "highest"}:
             raise ValueError(
                 f"{path} is no export of a SmallViewLightMapNet; expected one that "
-                "tools/export_onnx.py wrote"
+                "`rave-mm export-onnx` wrote"
             )
         if light_map_side is not None and light_map_side < 1:
             raise ValueError(f"got light_map_side={light_map_side}; expected 1 pixel or more")

@@ -29,7 +29,7 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Any]:
     except TensorFileError as error:
         raise UnknownCheckpointError(
             f"{checkpoint} is no checkpoint: {str(error).removeprefix(f'{path}: ')}. Expected one "
-            "that tools/train.py wrote, or a published one of RAVE or CLIP-LIT"
+            "that training wrote, or a published one of RAVE or CLIP-LIT"
         ) from error
     return stored
 

@@ -17,5 +17,5 @@ def check_is_there(checkpoint: str | Path) -> None:
     if not is_address(checkpoint) and not Path(checkpoint).is_file():
         raise FileNotFoundError(
             f"no checkpoint {checkpoint} (looked from {Path.cwd()}); expected the path or address "
-            "of one that tools/train.py wrote, or of a published one of RAVE or CLIP-LIT"
+            "of one that training wrote, or of a published one of RAVE or CLIP-LIT"
         )

@@ -56,7 +56,7 @@ def open_photo(path: Path | str, max_pixels: int = MAX_PIXELS) -> Photo:
         raise UnreadablePhotoError(
             path,
             f"{width} x {height} pixels are {height * width / 1e6:.0f} megapixels, more than the "
-            f"{max_pixels / 1e6:.0f} that are allowed; --max-megapixels of tools/enhance.py, or "
+            f"{max_pixels / 1e6:.0f} that are allowed; --max-megapixels of `rave-mm enhance`, or "
             "max_pixels, allows more",
         )
     return photo

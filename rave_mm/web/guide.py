@@ -34,7 +34,7 @@ class Guide:
         except Exception as error:  # onnxruntime has no common class for what it raises
             raise ValueError(
                 f"{path} is no guide ({str(error).splitlines()[0]}); expected what "
-                "tools/residual.py export wrote"
+                "`rave-mm residual export` wrote"
             ) from error
         self._session = session
 
