@@ -189,7 +189,7 @@ def summary(
         lines.append(f"skipped what is in {out} already; --replace replaces it")
     lines += [f"failed: {outcome.job.source}: {outcome.reason}" for outcome in failed]
     if left_out:
-        lines.append(f"left out {len(left_out)} that are no photographs:")
+        lines.append(f"left out {len(left_out)} that are not read as photos:")
         lines.append(first_few([f"{path}: {reason}" for path, reason in left_out]))
     if noted := [f"{each.job.source} {note}" for each in done for note in each.notes]:
         lines.append(f"not everything is kept of {sum(bool(each.notes) for each in done)}:")

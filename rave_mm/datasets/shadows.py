@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.segmentation import slic
 
 FloatArray = NDArray[np.float32]
 Photo = NDArray[np.uint8]
@@ -104,6 +103,9 @@ def cut_out(photo: Photo, box: tuple[float, float, float, float]) -> FloatArray:
 
 def segments(photo: Photo, rng: np.random.Generator) -> FloatArray:
     """Some of the photograph's superpixels (SLIC, Achanta et al. 2012), most of them in a patch."""
+    # SciPy's clustering, which it imports, takes half a second: not for who draws no segments.
+    from skimage.segmentation import slic
+
     small = _reduced(photo)
     labels = slic(small, int(rng.integers(12, 70)), compactness=8, start_label=0)
     height, width = labels.shape

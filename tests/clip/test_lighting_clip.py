@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -10,7 +11,8 @@ from rave_mm.clip.bundled import BUNDLED_FOLDER
 from rave_mm.clip.encoder import load_clip
 from rave_mm.clip.lighting_report import lighting_report
 from rave_mm.datasets.harms import CAST_NAMES, HARMS
-from rave_mm.datasets.photo_sets.sets import make_demo
+from rave_mm.datasets.photo_sets import sets
+from rave_mm.datasets.photo_sets.sources import chosen_photographs
 from rave_mm.web.guide import LIGHTING_GUIDE
 
 
@@ -19,7 +21,9 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve; the model card has the figures of 101."""
     pytest.importorskip("mvtbdata", reason="photographs of mvtb-data are not installed")
     folder = tmp_path_factory.mktemp("demo") / "set"
-    make_demo(folder, variants=1)
+    entries = [entry for entry in chosen_photographs("demo") if entry["split"] == "test"]
+    with patch.object(sets, "chosen_photographs", lambda name: entries):
+        sets.make_demo(folder)
     return folder / "test/resize_gt"
 
 

@@ -342,7 +342,7 @@ def test_what_is_not_kept_is_told(
     note = f"{tmp_path / 'in/pages.tif'} has 3 pages, of which the first is kept"
     assert note in told.err
     assert f"not everything is kept of 1:\n  {note}" in told.out
-    assert f"left out 1 that are no photographs:\n  {tmp_path / 'in/film.mp4'}" in told.out
+    assert f"left out 1 that are not read as photos:\n  {tmp_path / 'in/film.mp4'}" in told.out
 
 
 def test_refused_before_anything_is_done(
