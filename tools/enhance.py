@@ -104,7 +104,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from rave_mm.inference.choosing import choose_enhancer
 from rave_mm.inference.photo_jobs import PhotoJob, plan_jobs
-from rave_mm.inference.photo_run import Outcome, PhotoRun
+from rave_mm.inference.photo_outcome import Outcome
+from rave_mm.inference.photo_run import PhotoRun
 from rave_mm.photos.folders import first_few
 from rave_mm.runtime.folder_in_use import FolderInUseError, only_run_in
 

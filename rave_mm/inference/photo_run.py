@@ -1,76 +1,35 @@
 """Enhances many photographs: reading, network and writing at the same time, memory bounded."""
 
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
-import pyvips
 
 from rave_mm.inference.compared import side_by_side
 from rave_mm.inference.failure_signs import FailureMeter, FailureSigns
 from rave_mm.inference.light_map_strength import check_strength
 from rave_mm.inference.photo_jobs import PhotoJob
+from rave_mm.inference.photo_memory import PhotoMemory
+from rave_mm.inference.photo_outcome import Outcome, failures, told
 from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.inference.streaming import can_stream, enhance_by_rows
-from rave_mm.photos.colour import SRGB, image_of
-from rave_mm.photos.errors import UnreadablePhotoError, reason
-from rave_mm.photos.formats import BMP, JPEG, PNG, TIFF, format_of_name
 from rave_mm.photos.metadata import Metadata
 from rave_mm.photos.photo import LoadedPhoto, Photo
 from rave_mm.photos.reading import open_photo
 from rave_mm.photos.writing import check_can_hold, write_photo
 from rave_mm.runtime.memory import (
     MAX_PIXELS,
-    free_memory,
-    give_back_freed_memory,
-    resident_memory,
 )
 
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
 
-# On a CPU the network gets this much at least before the next photograph is read beside it.
-_NETWORK_MEMORY = 250 * 10**6
-_LEAST_NETWORK_MEMORY = 20 * 10**6
-_MOST_MEMORY = 8 * 10**9
-# What libvips holds of a photograph while it reads or writes.
-_ROWS_HELD = 500
-
 _LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-def failures() -> tuple[type[BaseException], ...]:
-    """What one photograph may fail with while the others go on."""
-    found = (UnreadablePhotoError, OSError, ValueError, MemoryError, pyvips.Error)
-    torch = sys.modules.get("torch")  # where it is not imported, it cannot have failed
-    return found if torch is None else (*found, torch.OutOfMemoryError)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a photograph.
-
-    Attributes:
-        job: The photograph and its files.
-        status: "done", "skipped" (its files were there) or "failed".
-        reason: Why it failed.
-        pixels: Its height times width, if done.
-        signs: Signs that the enhancement failed, if done.
-        notes: What of its file is not kept, in words.
-    """
-
-    job: PhotoJob
-    status: str
-    reason: str = ""
-    pixels: int = 0
-    signs: FailureSigns | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,29 +87,7 @@ class PhotoRun:
         self.enhancer = enhancer
         self.strength = strength
         self.replace = replace
-        self.on_cpu = enhancer.device is None or enhancer.device.type == "cpu"
-        half = free_memory() // 2 // sharing
-        self._spare = min(half, _MOST_MEMORY)
-        self._on_device = self._spare
-        if not self.on_cpu:
-            half = free_memory(enhancer.device) // 2
-            self._on_device = max_memory or min(half, _MOST_MEMORY)
-        elif max_memory is not None:
-            give_back_freed_memory()
-            # The first run of the network brings in code that stays.
-            some = np.zeros((64, 64, 3), np.uint8)
-            if enhancer.sees_small(64, 64):
-                enhancer.see(image_of(some), SRGB)
-            else:
-                enhancer.enhance_pixels(some)
-            resident = resident_memory()
-            self._spare = max_memory - resident
-            if self._spare <= 0:
-                raise ValueError(
-                    f"got {max_memory / 1e6:.0f} MB of memory; expected more than the "
-                    f"{resident / 1e6:.0f} MB that this program takes without a "
-                    "photograph"
-                )
+        self.memory = PhotoMemory.of_run(enhancer, max_memory, sharing)
 
     def __call__(self, jobs: Sequence[PhotoJob]) -> Iterator[Outcome]:
         """Enhance photographs.
@@ -177,7 +114,7 @@ class PhotoRun:
                         continue
                     if reading is None:
                         photo, needed = self._open(job)
-                        if writing and needed + writing.memory > self._room:
+                        if writing and needed + writing.memory > self.memory.room:
                             yield writing.result()
                             writing = None
                         reading = _Step(photo, needed, reader.submit(_load, photo, job))
@@ -202,11 +139,6 @@ class PhotoRun:
             if writing:
                 yield writing.result()
 
-    @property
-    def _room(self) -> int:
-        """Bytes for photographs, when they share main memory with the network."""
-        return self._spare - (_NETWORK_MEMORY if self.on_cpu else 0)
-
     def _by_rows(self, job: PhotoJob) -> Outcome | None:
         """Enhance a photograph by rows, where that can be; else None.
 
@@ -220,7 +152,7 @@ class PhotoRun:
         if loses_alpha or not (can_stream(photo) and self.enhancer.sees_small(*photo.size)):
             return None
         _tell(photo)
-        memory = self._spare if self.on_cpu else self._on_device
+        memory = self.memory.for_network(held=0)
         signs = enhance_by_rows(photo, job, self.enhancer, self.strength, memory)
         height, width = photo.size
         return Outcome(job, "done", "", height * width, signs, photo.notes)
@@ -228,15 +160,7 @@ class PhotoRun:
     def _open(self, job: PhotoJob) -> tuple[Photo, int]:
         """Read a photograph's header, and tell the memory that the rest will take."""
         photo = open_photo(job.source, self.max_pixels)
-        needed = memory_of_photo(photo, job)
-        least = _LEAST_NETWORK_MEMORY if self.on_cpu else 0
-        if needed + least > self._spare:
-            raise ValueError(
-                f"{job.source} takes about {(needed + least) / 1e6:.0f} MB, but "
-                f"{self._spare / 1e6:.0f} MB are to spare; allow "
-                f"{(needed + least - self._spare) / 1e6:.0f} MB more memory"
-            )
-        return photo, needed
+        return photo, self.memory.needed_by(photo, job)
 
     def _read_ahead(
         self, jobs: Sequence[PhotoJob], held: int, reader: ThreadPoolExecutor
@@ -252,37 +176,22 @@ class PhotoRun:
                 photo, needed = self._open(job)
             except failures():
                 return None  # to be told when it is this photograph's turn
-            if held + needed <= self._room:
+            if held + needed <= self.memory.room:
                 return _Step(photo, needed, reader.submit(_load, photo, job))
         return None
 
     def _enhance(self, job: PhotoJob, photo: LoadedPhoto, held: int) -> _Result:
         meter = FailureMeter()
         light_map = np.empty(photo.values.shape[:2], np.uint16) if job.light_map else None
-        memory = self._spare - held if self.on_cpu else self._on_device
         pixels = self.enhancer.enhance_pixels(
             photo.values,
             self.strength,
             colour=photo.colour,
-            max_memory=memory,
+            max_memory=self.memory.for_network(held),
             meter=meter,
             light_map=light_map,
         )
         return _Result(pixels, light_map, meter.signs())
-
-
-def memory_of_photo(photo: Photo, job: PhotoJob) -> int:
-    """Bytes that reading, enhancing and writing a photograph take at most, the network aside."""
-    header, (height, width) = photo.header, photo.size
-    channels, size = header.channels + header.alpha, 2 if header.deep else 1
-    # The photograph and its result; beside one of them, a copy that is turned, or gets its alpha.
-    copies = 2 + (header.orientation > 1 or header.alpha)
-    # Encoders of the other formats want the whole photograph, in forms of their own.
-    encoder = 0 if format_of_name(job.target) in (JPEG, PNG, TIFF, BMP) else 12
-    light_map = 2 if job.light_map else 0
-    per_pixel = channels * size
-    held = height * width * (per_pixel * copies + encoder + light_map)
-    return held + _ROWS_HELD * header.width * per_pixel
 
 
 def _tell(photo: Photo) -> None:
@@ -313,12 +222,3 @@ def _write(job: PhotoJob, photo: LoadedPhoto, result: _Result, notes: tuple[str,
         return Outcome(job, "failed", told(error))
     height, width = photo.values.shape[:2]
     return Outcome(job, "done", pixels=height * width, signs=result.signs, notes=notes)
-
-
-def told(error: BaseException) -> str:
-    """Why a photograph failed with one of :func:`failures`, in words."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return f"out of memory ({str(error).splitlines()[0] if str(error) else 'main memory'})"
-    if isinstance(error, pyvips.Error):
-        return f"damaged or cut short: {reason(error)}"
-    return error.reason if isinstance(error, UnreadablePhotoError) else str(error)

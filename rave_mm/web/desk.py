@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from rave_mm.inference.light_map_strength import check_strength
-from rave_mm.inference.photo_run import failures, told
+from rave_mm.inference.photo_outcome import failures, told
 from rave_mm.inference.windows import Window
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.web.album import Item

@@ -8,7 +8,7 @@ from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 
-from rave_mm.inference.photo_run import failures, told
+from rave_mm.inference.photo_outcome import failures, told
 from rave_mm.web.album import Album, Item, Visitor
 from rave_mm.web.workbench import Workbench
 

@@ -125,7 +125,7 @@ class Workbench:
         """Do all that takes a while before a photograph and its result can be shown.
 
         Raises:
-            Whatever is in :func:`rave_mm.inference.photo_run.failures`.
+            Whatever is in :func:`rave_mm.inference.photo_outcome.failures`.
         """
         self.open(item)
         self._screen(item)
@@ -143,7 +143,7 @@ class Workbench:
 
         Raises:
             ValueError: `strength` is out of range.
-            Whatever is in :func:`rave_mm.inference.photo_run.failures`.
+            Whatever is in :func:`rave_mm.inference.photo_outcome.failures`.
         """
         screen = self._screen(item)
         if kind == "before":
@@ -161,7 +161,7 @@ class Workbench:
 
         Raises:
             ValueError: The part is not within the photograph, or is too large.
-            Whatever is in :func:`rave_mm.inference.photo_run.failures`.
+            Whatever is in :func:`rave_mm.inference.photo_outcome.failures`.
         """
         photo = self.open(item)
         path = self._wholes.get(item.identity, lambda: self._decode(item, photo))
@@ -174,7 +174,7 @@ class Workbench:
 
         Raises:
             ValueError: `strength` is out of range.
-            Whatever is in :func:`rave_mm.inference.photo_run.failures`.
+            Whatever is in :func:`rave_mm.inference.photo_outcome.failures`.
         """
         screen, light_map = self._screen(item), self._light_map(item, name)
         before, after = screen.srgb, screen.enhanced(light_map, strength)

@@ -12,7 +12,7 @@ import numpy as np
 from rave_mm.clip.embedding_cache import EmbeddingCache
 from rave_mm.clip.weights import build_clip
 from rave_mm.direction.residual_vector import ResidualVector
-from rave_mm.inference.photo_run import failures
+from rave_mm.inference.photo_outcome import failures
 from rave_mm.inference.weights import load_network
 from rave_mm.losses.pair_files import read_pair
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError

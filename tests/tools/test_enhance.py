@@ -13,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
-from rave_mm.inference import PhotoEnhancer, photo_run
+from rave_mm.inference import PhotoEnhancer
+from rave_mm.inference.failure_signs import FailureSigns
 from rave_mm.inference.photo_jobs import plan_jobs
-from rave_mm.inference.photo_run import Outcome, PhotoRun
+from rave_mm.inference.photo_outcome import Outcome
 from rave_mm.networks.light_map_unet import LightMapUNet
-from rave_mm.photos.photo import Photo
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
 from rave_mm.runtime.folder_in_use import only_run_in
@@ -220,37 +220,6 @@ def test_a_small_view(
         assert image.getexif()[0x0112] == 1 and image.getexif()[0x010F] == "Maker"
 
 
-def test_the_small_view_has_no_more_memory_than_is_given(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nor is a photo held that could be enhanced by rows, whatever comes before it."""
-    Image.fromarray(dark(200, 300)).convert("CMYK").save(tmp_path / "a.jpg")  # not by rows
-    for name in ("b.png", "c.png"):
-        write_photo(tmp_path / name, dark(200, 300))
-    given: list[int] = []
-    by_rows: list[str] = []
-
-    class Watched(PhotoEnhancer):
-        def see(self, image: object, colour: object, max_memory: int | None = None) -> object:
-            given.append(max_memory or 0)
-            return super().see(image, colour, max_memory)  # type: ignore[arg-type]
-
-    enhance_by_rows = photo_run.enhance_by_rows
-
-    def watched(photo: Photo, *arguments: object) -> object:
-        by_rows.append(photo.path.name)
-        return enhance_by_rows(photo, *arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(photo_run, "enhance_by_rows", watched)
-    monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
-    enhancer = Watched(checkpoint, device="cpu", light_map_side=100)
-    run = PhotoRun(enhancer, max_memory=6 * 10**8)
-    jobs = plan_jobs([tmp_path], tmp_path / "out").jobs
-    assert [outcome.status for outcome in run(jobs)] == ["done"] * 3
-    assert by_rows == ["b.png", "c.png"]
-    assert len(given) == 3 and all(0 < memory <= 6 * 10**8 for memory in given)
-
-
 def test_failures_by_rows_leave_nothing_behind(
     tool: ModuleType,
     checkpoint: Path,
@@ -384,44 +353,9 @@ def test_unwritable_folder(
     assert "Permission denied" in str(code)
 
 
-def test_a_photo_larger_than_the_memory_fails_alone(
-    photos: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_photo(photos / "large.png", np.zeros((900, 900, 3), np.uint8))
-    enhancer = PhotoEnhancer(checkpoint, device="cpu")
-    monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
-    tight = PhotoRun(enhancer, max_memory=photo_run._LEAST_NETWORK_MEMORY + 10**6)
-    jobs = plan_jobs([photos], tmp_path).jobs
-    outcomes = {outcome.job.source.name: outcome for outcome in tight(jobs)}
-    assert outcomes.pop("large.png").reason.endswith("MB more memory")
-    assert {outcome.status for outcome in outcomes.values()} == {"done"}
-
-
-def test_memory_of_what_is_held_at_once(
-    photos: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where memory is scarce nothing is read ahead; either way the results are the same."""
-    given: list[int] = []
-
-    class Watched(PhotoEnhancer):
-        def enhance_pixels(self, pixels: np.ndarray, *args: float, **kwargs: int) -> np.ndarray:
-            if "max_memory" in kwargs:  # a run's first call warms up
-                given.append(kwargs["max_memory"])
-            return super().enhance_pixels(pixels, *args, **kwargs)
-
-    monkeypatch.setattr(photo_run, "resident_memory", lambda: 0)
-    monkeypatch.setattr(photo_run, "memory_of_photo", lambda photo, job: 10**8)
-    jobs = plan_jobs([photos], tmp_path / "out").jobs
-    for memory, room in ((5 * 10**8, [300, 300, 300]), (10**9, [800, 700, 800])):
-        given.clear()
-        run = PhotoRun(Watched(checkpoint, device="cpu"), max_memory=memory, replace=True)
-        assert [outcome.status for outcome in run(jobs)] == ["done"] * 3
-        assert [given_bytes // 10**6 for given_bytes in given] == room
-
-
 def test_summary_tells_what_to_look_at(tool: ModuleType, photos: Path, tmp_path: Path) -> None:
     (job,) = plan_jobs([photos / "b.jpg"], tmp_path).jobs
-    signs = photo_run.FailureSigns(0.2, 0.5, 3, 0.01)
+    signs = FailureSigns(0.2, 0.5, 3, 0.01)
     told = tool.summary([Outcome(job, "done", pixels=2 * 10**6, signs=signs)], [], 4, tmp_path)
     assert "1 done, 0 skipped, 0 failed in 4.0 s: 0.25 photos/s, 0.50 MP/s" in told
     assert "1 to look at" in told and "20.0%" in told and str(job.target) in told
