@@ -89,3 +89,11 @@ def run_tool(name: str, *arguments: object) -> None:
     """Run `tools/NAME.py`, as a function for :func:`run_in_processes`."""
     sys.argv = [f"{name}.py", *map(str, arguments)]
     load_tool(name).main()
+
+
+def run_tool_by_slurm(name: str, *arguments: object) -> None:
+    """As :func:`run_tool`, in a process that has what srun tells it, not what torchrun does."""
+    names = {"RANK": "SLURM_PROCID", "LOCAL_RANK": "SLURM_LOCALID", "WORLD_SIZE": "SLURM_NTASKS"}
+    for torchruns, slurms in names.items():
+        os.environ[slurms] = os.environ.pop(torchruns)
+    run_tool(name, *arguments)

@@ -30,7 +30,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, config_needed: bool = Tru
         "--launcher",
         choices=("none", "pytorch", "slurm", "mpi"),
         default="none",
-        help="how several processes start",
+        help="what starts several processes: pytorch is torchrun, slurm is srun",
     )
     parser.add_argument(
         "--traceback", action="store_true", help="show where in the code a mistake was met"

@@ -18,13 +18,13 @@ from rave_mm import config_path
 from rave_mm.engine.component_settings import check_components
 from rave_mm.engine.config_text import format_configs_once
 from rave_mm.engine.overrides import override
+from rave_mm.engine.processes import connect_without_gpu
 from rave_mm.engine.quiet_runner import QuietRunner
 from rave_mm.engine.schedule import read_schedule
 from rave_mm.networks.checkpoint_file import read_checkpoint, read_generator_weights
 from rave_mm.networks.checkpoint_path import is_address
 from rave_mm.networks.fetched_checkpoint import fetch_checkpoint
 from rave_mm.runtime.memory import ask_for_huge_pages
-from rave_mm.runtime.setting_error import SettingError
 from rave_mm.runtime.whole_files import naming
 
 LIGHT_MAP_NETWORKS = ("LightMapUNet", "SmallViewLightMapNet")
@@ -71,10 +71,10 @@ def load_config(arguments: argparse.Namespace) -> Config:
 
 
 def build_runner(config: Config) -> Runner:
-    """Build MMEngine's Runner; several processes of torchrun do without a GPU, too.
+    """Build MMEngine's Runner; several processes do without GPUs, too.
 
     Raises:
-        SettingError: processes of another launcher without a GPU.
+        SettingError: as :func:`rave_mm.engine.processes.connect_without_gpu`.
         ValueError: a schedule that cannot be read.
         FileNotFoundError: there is no file `load_from`.
         UnknownCheckpointError: it is no checkpoint, or of another network than a `LightMapUNet`
@@ -85,7 +85,7 @@ def build_runner(config: Config) -> Runner:
     _check_checkpoint(config)
     trained = _find_unused_parameters(config)
     if config.launcher != "none" and not torch.cuda.is_available():
-        _connect_without_gpu(config)
+        connect_without_gpu(config)
     runner = QuietRunner.from_cfg(config)
     if trained:
         print_log(
@@ -151,20 +151,3 @@ def leave(status: int = 0) -> None:
         os._exit(status)
     if status:
         sys.exit(status)
-
-
-def _connect_without_gpu(config: Config) -> None:
-    """Connect the processes here, since MMEngine would give each of them a GPU.
-
-    It leaves processes alone that are connected, and a model wrapper that names its devices.
-    """
-    if config.launcher != "pytorch":
-        raise SettingError(
-            f"--launcher: got {config.launcher} without a GPU, expected pytorch (torchrun)"
-        )
-    torch.distributed.init_process_group("gloo")
-    wrapper = config.get("model_wrapper_cfg") or {
-        "broadcast_buffers": False,
-        "find_unused_parameters": config.get("find_unused_parameters", False),
-    }
-    config.model_wrapper_cfg = {**wrapper, "device_ids": None}

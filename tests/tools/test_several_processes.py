@@ -12,7 +12,7 @@ import torch
 import rave_mm.register  # noqa: F401 - registers what the tests build
 from rave_mm import config_path
 from rave_mm.networks.light_map_unet import LightMapUNet
-from tests.processes import free_port, run_in_processes, run_tool
+from tests.processes import free_port, run_in_processes, run_tool_by_slurm
 from tests.tools.loading import TOOLS
 from tests.tools.tiny_run import CONFIG, logs, options, run
 
@@ -69,17 +69,21 @@ def test_two_processes_without_a_gpu(work: Path, monkeypatch: pytest.MonkeyPatch
     assert [line["step"] for line in logs(work / "run") if "loss_guidance" in line] == [3, 4]
 
     checkpoint = work / "run/iter_4.pth"
-    two = ("--work-dir", "two", "--out", "two.json", "--launcher", "pytorch")
-    run_in_processes(2, run_tool, "test", CONFIG, checkpoint, *two)
+    two = ("--work-dir", "two", "--out", "two.json", "--launcher", "slurm")
+    run_in_processes(2, run_tool_by_slurm, "test", CONFIG, checkpoint, *two)
     arguments = ("--work-dir", "one", "--out", "one.json")
     run(monkeypatch, "test", CONFIG, checkpoint, *arguments)
     one, two = (json.loads((work / f"{count}.json").read_text()) for count in ("one", "two"))
     assert two == pytest.approx(one, abs=1e-4)
 
 
-def test_without_a_gpu_several_processes_need_torchrun(
+def test_without_a_gpu_a_launcher_must_have_started_the_process(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SystemExit, match="--launcher: got slurm without a GPU, expected pytorch"):
-        run(monkeypatch, "train", CONFIG, "--launcher", "slurm")
+    for launcher, told in (
+        ("slurm", "--launcher slurm: got no SLURM_PROCID, SLURM_LOCALID, SLURM_NTASKS, expected"),
+        ("mpi", r"--launcher: got mpi without a GPU, expected pytorch \(torchrun\) or slurm"),
+    ):
+        with pytest.raises(SystemExit, match=told):
+            run(monkeypatch, "train", CONFIG, "--launcher", launcher)
