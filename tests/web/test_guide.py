@@ -69,5 +69,5 @@ def test_an_export_is_what_pytorch_computes(
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "guide.onnx").write_bytes(b"no")
     for path in (tmp_path / "guide.onnx", tmp_path / "missing.onnx"):
-        with pytest.raises(ValueError, match="is no guide .*tools/residual.py export"):
+        with pytest.raises(ValueError, match="is no guide .*`rave-mm residual export`"):
             Guide(path)
