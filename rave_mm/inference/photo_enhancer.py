@@ -35,11 +35,9 @@ from rave_mm.networks.conv3x3 import PaddingMode
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
 from rave_mm.photos.colour import SRGB, ColourSpace, image_of
-from rave_mm.runtime.memory import ask_for_huge_pages, free_memory, give_back_freed_memory
+from rave_mm.runtime.memory import ask_for_huge_pages, give_back_freed_memory, usual_memory
 
 PhotoT = TypeVar("PhotoT", np.ndarray, Image.Image, Tensor)
-
-_MOST_MEMORY = 8 * 10**9
 
 
 class PhotoEnhancer(Enhancer):
@@ -220,5 +218,5 @@ class PhotoEnhancer(Enhancer):
         assert isinstance(self.network, LightMapUNet)
         memory = max_memory or self.max_memory
         if memory is None:
-            memory = min(free_memory(self.device) // 2, _MOST_MEMORY)
+            memory = usual_memory(self.device)
         return tile_side(self.network, memory)

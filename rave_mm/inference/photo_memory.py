@@ -10,7 +10,7 @@ from rave_mm.inference.shipped import ShippedEnhancer
 from rave_mm.photos.colour import SRGB, image_of
 from rave_mm.photos.formats import BMP, JPEG, PNG, TIFF, format_of_name
 from rave_mm.photos.photo import Photo
-from rave_mm.runtime.memory import free_memory, give_back_freed_memory, resident_memory
+from rave_mm.runtime.memory import give_back_freed_memory, resident_memory, usual_memory
 
 if TYPE_CHECKING:
     from rave_mm.inference.photo_enhancer import PhotoEnhancer
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # On a CPU the network gets this much at least before the next photograph is read beside it.
 _NETWORK_MEMORY = 250 * 10**6
 _LEAST_NETWORK_MEMORY = 20 * 10**6
-_MOST_MEMORY = 8 * 10**9
 # What libvips holds of a photograph while it reads or writes.
 _ROWS_HELD = 500
 
@@ -28,14 +27,12 @@ class PhotoMemory:
     """What a run may hold, in bytes.
 
     Attributes:
-        on_cpu: Whether photographs and network share main memory.
         spare: Main memory for photographs, and on a CPU for the network.
-        on_device: Memory of the device for the network.
+        on_device: Memory of a GPU for the network; None where that shares main memory.
     """
 
-    on_cpu: bool
     spare: int
-    on_device: int
+    on_device: int | None = None
 
     @classmethod
     def of_run(
@@ -49,10 +46,9 @@ class PhotoMemory:
         Raises:
             ValueError: `max_memory` is less than the program itself takes.
         """
-        spare = min(free_memory() // 2 // sharing, _MOST_MEMORY)
+        spare = usual_memory(sharing=sharing)
         if enhancer.device is not None and enhancer.device.type != "cpu":
-            half = free_memory(enhancer.device) // 2
-            return cls(False, spare, max_memory or min(half, _MOST_MEMORY))
+            return cls(spare, max_memory or usual_memory(enhancer.device))
         if max_memory is not None:
             give_back_freed_memory()
             # The first run of the network brings in code that stays.
@@ -69,16 +65,16 @@ class PhotoMemory:
                     f"{resident / 1e6:.0f} MB that this program takes without a "
                     "photograph"
                 )
-        return cls(True, spare, spare)
+        return cls(spare)
 
     @property
     def room(self) -> int:
         """For photographs that are held beside each other, the network aside."""
-        return self.spare - (_NETWORK_MEMORY if self.on_cpu else 0)
+        return self.spare - (_NETWORK_MEMORY if self.on_device is None else 0)
 
     def for_network(self, held: int) -> int:
         """What is left for the network where photographs hold so much."""
-        return self.spare - held if self.on_cpu else self.on_device
+        return self.spare - held if self.on_device is None else self.on_device
 
     def needed_by(self, photo: Photo, job: PhotoJob) -> int:
         """What a photograph takes.
@@ -87,7 +83,7 @@ class PhotoMemory:
             ValueError: It is more than there is.
         """
         needed = memory_of_photo(photo, job)
-        least = needed + (_LEAST_NETWORK_MEMORY if self.on_cpu else 0)
+        least = needed + (_LEAST_NETWORK_MEMORY if self.on_device is None else 0)
         if least > self.spare:
             raise ValueError(
                 f"{job.source} takes about {least / 1e6:.0f} MB, but {self.spare / 1e6:.0f} MB are "

@@ -15,6 +15,7 @@ MAX_PIXELS = 500 * 10**6
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
+_MOST_MEMORY = 8 * 10**9
 
 
 def parse_memory(text: str) -> int:
@@ -92,3 +93,13 @@ def free_memory(device: "torch.device | None" = None) -> int:
         # The kernel gives up its copies of files before it lets anything run out of memory.
         free = min(free, int(most) - used + (int(files[1]) if files else 0))
     return max(0, free)
+
+
+def usual_memory(device: "torch.device | None" = None, sharing: int = 1) -> int:
+    """Bytes to take where nobody says how many: half of what is free, at most 8 GB.
+
+    Args:
+        device: As for :func:`free_memory`.
+        sharing: How many processes share what is free.
+    """
+    return min(free_memory(device) // 2 // sharing, _MOST_MEMORY)

@@ -10,7 +10,7 @@ import torch
 
 import rave_mm
 from rave_mm.runtime import memory
-from rave_mm.runtime.memory import free_memory, parse_memory, resident_memory
+from rave_mm.runtime.memory import free_memory, parse_memory, resident_memory, usual_memory
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,13 @@ def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert free_memory(torch.device("cpu")) == 1300000
     (tmp_path / "memory.max").write_text("max\n")
     assert free_memory(torch.device("cpu")) > 1300000
+
+
+@pytest.mark.parametrize(
+    ("free", "sharing", "usual"), [(10**9, 2, 25 * 10**7), (10**11, 1, 8 * 10**9)]
+)
+def test_half_of_what_is_free_is_usual_and_no_more_than_8_gb(
+    monkeypatch: pytest.MonkeyPatch, free: int, sharing: int, usual: int
+) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda device: free)
+    assert usual_memory(sharing=sharing) == usual

@@ -1,5 +1,4 @@
-"""What tools/export_onnx.py says where there is nothing to export; what it exports is tested in
-tests/inference/test_onnx_export.py."""
+"""tools/export_onnx.py: a checked file, or a word about why there is none."""
 
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 from rave_mm.networks.light_map_unet import LightMapUNet
+from tests.needs import needs_onnx
 from tests.tools.loading import load_tool
 
 
@@ -23,6 +23,22 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "weights.pth"
 
 
+@pytest.mark.slow
+@needs_onnx
+def test_export(
+    tool: ModuleType,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = checkpoint.parent / "new" / "rave.onnx"
+    arguments = ["export_onnx.py", checkpoint, "--out", out, "--padding-mode", "zeros"]
+    monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
+    tool.main()
+    assert [path.name for path in out.parent.iterdir()] == ["rave.onnx"]
+    assert f"{out}: 1.5 MB; differs from PyTorch by " in capsys.readouterr().out
+
+
 def test_what_is_told(
     tool: ModuleType, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -30,9 +46,7 @@ def test_what_is_told(
     monkeypatch.setattr(sys, "argv", ["export_onnx.py", str(tmp_path / "no.pth"), "--out", out])
     with pytest.raises(SystemExit, match="no checkpoint"):
         tool.main()
-    monkeypatch.setattr(
-        sys, "argv", ["export_onnx.py", str(checkpoint), "--out", out, "--padding-mode", "zeros"]
-    )
+    monkeypatch.setattr(sys, "argv", ["export_onnx.py", str(checkpoint), "--out", out])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(SystemExit, match=r"onnxruntime.*pip install '\.\[export\]'"):
         tool.main()
