@@ -2,6 +2,8 @@
 
 import builtins
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -19,25 +21,28 @@ from rave_mm.inference.many_machines import EnhanceWorker, photo_rows
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
 
+ROOT = Path(__file__).parents[2]
 COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Ray of this machine."""
-    own_print = builtins.print
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A Ray of this machine; the folder that its workers run in."""
+    own_print, folder = builtins.print, tmp_path_factory.mktemp("ray")
     # Workers import this test, whose folder they do not know.
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        object_store_memory=10**8,
-        runtime_env={"env_vars": {"PYTHONPATH": path}},
-        _temp_dir=str(tmp_path_factory.mktemp("ray")),
-    )
-    yield
-    ray.shutdown()
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    with pytest.MonkeyPatch.context() as patching:
+        patching.chdir(folder)
+        ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            object_store_memory=10**8,
+            runtime_env={"env_vars": {"PYTHONPATH": path}},
+            _temp_dir=str(folder),
+        )
+        yield folder
+        ray.shutdown()
     builtins.print = own_print  # Ray's progress bars have put another in its place
 
 
@@ -91,7 +96,7 @@ class KilledOnce(EnhanceWorker):
 
 @pytest.mark.slow
 def test_a_folder_with_two_workers_one_of_which_is_killed(
-    cluster: None, photos: Path, tmp_path: Path
+    cluster: Path, photos: Path, tmp_path: Path
 ) -> None:
     out, mark = tmp_path / "bright", tmp_path / "was_killed"
     arguments = {"out": str(out), "mark": str(mark)}
@@ -105,6 +110,17 @@ def test_a_folder_with_two_workers_one_of_which_is_killed(
         wanted = rave_mm.enhance(read_photo(photos / name))
         assert np.abs(read_photo(out / name).astype(int) - wanted).max() <= 1
     assert not list(out.rglob(".*")), "nothing is left half-written"
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_docs(cluster: Path, photos: Path) -> None:
+    text = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shutil.copytree(photos, cluster / "my/photos")
+    exec(lines, {})
+    assert len(list((cluster / "bright").rglob("*.png"))) == COUNT
+    report = "".join(path.read_text() for path in (cluster / "report").iterdir())
+    assert report.count("done") == COUNT and "damaged or cut short" in report
 
 
 def test_what_is_there_is_skipped_and_what_fails_is_told(photos: Path, tmp_path: Path) -> None:
