@@ -5,7 +5,8 @@ import logging
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-# Pages about the machine, all settings and all hooks; and warnings that MMEngine gives itself.
+# Pages about the machine, all settings and all hooks; warnings that MMEngine gives itself; and
+# what MMagic says of training photographs that have no ground truth, as those of the papers.
 _FOR_THE_FILE = (
     "\n" + "-" * 60 + "\nSystem environment:",
     "Config:\n",
@@ -13,6 +14,8 @@ _FOR_THE_FILE = (
     "Distributed training is not used, all SyncBatchNorm",
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
+    "The prefix is not set in metric class",
+    "Cannot find key 'gt_img' in data sample.",
 )
 
 

@@ -16,6 +16,8 @@ from tests.engine.test_phased_train_loop import ONE, text, train
         ("Config:\nmodel = 1", False),
         ("Config: rave.py", True),
         ("Iter(train) [1/2]", True),
+        ("Cannot find key 'gt_img' in data sample.", False),
+        ("Cannot find key 'img' in data sample.", True),
         ("Hooks will be executed in the following order:\nbefore_run", False),
     ],
 )
