@@ -45,7 +45,8 @@ def load_config(arguments: argparse.Namespace) -> Config:
             the config has a base of a package that is not installed.
         SettingError: a setting that nothing would read, or of another type than what reads it has.
     """
-    os.environ.setdefault("LOCAL_RANK", str(arguments.local_rank))
+    if arguments.launcher != "none":  # the Runner asks for it, and not every launcher sets it
+        os.environ.setdefault("LOCAL_RANK", str(arguments.local_rank))
     path = Path(arguments.config)
     if not path.is_file():
         path = config_path(arguments.config)

@@ -1,6 +1,7 @@
 """What is refused before a Runner is built."""
 
 import argparse
+import os
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,7 @@ from mmengine.config import Config
 
 from rave_mm import config_path
 from rave_mm.engine.arguments import add_run_arguments
-from rave_mm.engine.command_line import (
-    build_runner,
-    load_config,
-)
+from rave_mm.engine.command_line import build_runner, load_config
 from rave_mm.engine.mistakes import Mistakes
 from rave_mm.networks.published_checkpoints import UnknownCheckpointError
 
@@ -54,6 +52,16 @@ def parsed(*arguments: str) -> Config:
     parser = argparse.ArgumentParser()
     add_run_arguments(parser)
     return load_config(parser.parse_args(["demo/rave_demo.py", *arguments]))
+
+
+def test_a_run_in_one_process_is_not_one_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to what the same Python starts later."""
+    with monkeypatch.context() as patching:
+        patching.setattr(os, "environ", {})
+        parsed()
+        assert not os.environ
+        parsed("--launcher", "mpi", "--local-rank", "3")
+        assert os.environ == {"LOCAL_RANK": "3"}
 
 
 def test_settings_are_overridden() -> None:
