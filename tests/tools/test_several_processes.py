@@ -81,6 +81,7 @@ def test_without_a_gpu_a_launcher_must_have_started_the_process(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("LOCAL_RANK", "0")  # which the tool sets, for this process alone
     for launcher, told in (
         ("slurm", "--launcher slurm: got no SLURM_PROCID, SLURM_LOCALID, SLURM_NTASKS, expected"),
         ("mpi", r"--launcher: got mpi without a GPU, expected pytorch \(torchrun\) or slurm"),
