@@ -1,7 +1,6 @@
 """Log lines that name the phase."""
 
 import re
-from datetime import timedelta
 from typing import Any
 
 from mmengine.registry import LOG_PROCESSORS
@@ -28,13 +27,15 @@ class PhasedLogProcessor(LogProcessor):
         if not self.custom_cfg:
             for history in runner.message_hub.log_scalars.values():
                 history.max_length = _WINDOWS * self.window_size
+        # MMagic's timer tells what is left now and then, and a validation what training had left.
+        seconds = runner.message_hub.get_scalar(f"{mode}/time").mean(self.window_size)
+        if mode == "train":
+            left = runner.max_iters - runner.iter - 1
+        else:
+            left = self._get_dataloader_size(runner, mode) - batch_idx - 1
+        runner.message_hub.update_info("eta", round(seconds * left))
         values, line = super().get_log_after_iter(runner, batch_idx, mode)
         line = re.sub(r"\bphase: \d+  (round: \d+  )?", "", line, count=1)
-        if mode == "train":
-            # MMagic's timer does not tell what is left, which MMEngine's log would show.
-            seconds = runner.message_hub.get_scalar("train/time").mean(self.window_size)
-            left = timedelta(seconds=round(seconds * (runner.max_iters - runner.iter - 1)))
-            line = f"{line.rstrip()}  eta: {left}"
         return values, _with_phase(line, runner, mode)
 
     def get_log_after_epoch(

@@ -11,7 +11,7 @@ from tests.engine.test_phased_train_loop import ONE, PAIR, text, train
 
 def test_lines_of_training_name_phase_and_round_in_place_of_their_numbers(tmp_path: Path) -> None:
     runner, _ = train(tmp_path, [ONE, {"rounds": 2, "phases": [PAIR]}])
-    assert re.search(r"]  phase pair turn, round 2  lr: .*  eta: 0:00:00\n", text(runner))
+    assert re.search(r"]  phase pair turn, round 2  lr: \S+  eta: 0:00:00  time: ", text(runner))
     assert "phase: " not in text(runner)
 
 
@@ -21,8 +21,21 @@ def test_the_time_that_is_left(tmp_path: Path) -> None:
     runner.train_loop._iter, runner.train_loop._max_iters = 9, 1010
     for seconds in (50.0, 3.0, 4.0):
         runner.message_hub.update_scalar("train/time", seconds)
+    runner.message_hub.update_info("eta", 5)  # of MMagic's timer, from long ago
     _, line = processor.get_log_after_iter(runner, 9, "train")
-    assert line.endswith("  eta: 0:58:20")  # 1000 iterations of 3.5 s
+    assert re.findall(r"\beta: \S+", line) == ["eta: 0:58:20"]  # 1000 iterations of 3.5 s
+
+
+def test_the_time_that_is_left_of_a_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PhasedLogProcessor, "_get_dataloader_size", lambda *_: 30)
+    runner, _ = train(tmp_path, [ONE])
+    for name, seconds in (("time", 3.0), ("time", 4.0), ("data_time", 1.0)):
+        runner.message_hub.update_scalar(f"val/{name}", seconds)
+    processor = PhasedLogProcessor(window_size=2, by_epoch=False)
+    _, line = processor.get_log_after_iter(runner, 9, "val")
+    assert re.findall(r"\beta: \S+", line) == ["eta: 0:01:10"]  # 20 photos of 3.5 s
 
 
 def test_lines_of_validation_do_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
