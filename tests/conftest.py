@@ -35,8 +35,8 @@ def pytest_collection_finish() -> None:
 def _one_thread() -> Iterator[None]:
     """Sums round alike on every machine, and the tensors here are too small for threads.
 
-    So in the processes that tests start. Their threads would wait for each other, busily, on the
-    cores that the next test runs on: that took a third of the time.
+    The same goes for the processes that tests start. Their threads would wait for each other,
+    busily, on the cores that another test runs on: that took up to a third of the time.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
