@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +24,13 @@ from skimage import data
 from rave_mm.datasets.synthetic_backlight import synthetic_backlight
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.photos.writing import write_photo
+from tests.code_blocks import BLOCK, ROOT, Block, blocks
 from tests.tools.loading import TOOLS
 
-ROOT = TOOLS.parent
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/*.md", "configs/*/README.md")
     for path in ROOT.glob(pattern)
-)
-BLOCK = re.compile(
-    r"(<!-- not run: .+? -->\n)?^```(\{?\w*\}?)\n(.*?)^```$", re.DOTALL | re.MULTILINE
 )
 WHOLE = "the block ran to its end\n"
 RUN_BLOCKS = f"""
@@ -45,21 +41,6 @@ for line in sys.stdin:
     print()
     print({WHOLE!r}, end="", flush=True)
 """
-SHOWN = ("text", "bibtex", "mermaid", "{toctree}", "{eval-rst}")
-
-
-@dataclass(frozen=True)
-class Block:
-    kind: str
-    code: str
-    runs: bool
-
-
-def blocks(page: str) -> Iterator[Block]:
-    """The code of a page, without what is only shown."""
-    for reason, kind, code in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
-        if kind not in SHOWN:
-            yield Block(kind or "shell", code, not reason)
 
 
 def commands(block: Block) -> Iterator[list[str]]:

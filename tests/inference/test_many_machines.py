@@ -2,7 +2,6 @@
 
 import builtins
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from io import BytesIO
@@ -20,8 +19,8 @@ import rave_mm
 from rave_mm.inference.many_machines import EnhanceWorker, photo_rows
 from rave_mm.photos.reading import read_photo
 from rave_mm.photos.writing import write_photo
+from tests.code_blocks import ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
 COUNT = 6
 
 
@@ -114,8 +113,7 @@ def test_a_folder_with_two_workers_one_of_which_is_killed(
 
 @pytest.mark.slow
 def test_the_lines_of_the_docs(cluster: Path, photos: Path) -> None:
-    text = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
-    (lines,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (lines,) = (block.code for block in blocks("docs/scale.md") if block.kind == "python")
     shutil.copytree(photos, cluster / "my/photos")
     exec(lines, {})
     assert len(list((cluster / "bright").rglob("*.png"))) == COUNT

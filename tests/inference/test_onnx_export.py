@@ -1,6 +1,5 @@
 """The exported network computes what the network does, for any size, without PyTorch."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +20,8 @@ from rave_mm.inference.onnx_export import (
 )
 from rave_mm.inference.weights import load_network
 from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
+from tests.code_blocks import blocks
 from tests.needs import needs_onnx
-
-DOCS = Path(__file__).parents[2] / "docs" / "enhance.md"
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +71,7 @@ def test_the_network_that_sees_small(tmp_path: Path) -> None:
 @needs_onnx
 def test_the_lines_of_the_docs(exported: Path, checkpoint: Path, tmp_path: Path) -> None:
     """As they stand there, in a Python where PyTorch cannot be imported."""
-    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    (lines,) = (block for block in blocks if "onnxruntime" in block)
+    (lines,) = (b.code for b in blocks("docs/enhance.md") if "import onnxruntime" in b.code)
     columns = np.linspace(20, 90, 72, dtype=np.uint8)
     photo = np.stack([columns, columns // 2, columns // 3], axis=1)[None].repeat(45, axis=0)
     (tmp_path / "rave.onnx").write_bytes(exported.read_bytes())

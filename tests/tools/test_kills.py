@@ -19,7 +19,7 @@ def test_killed_while_it_writes_and_at_any_moment(work: Path) -> None:
     done = subprocess.run(
         [*command, "--kinds", "RAVE", "enhancing"],
         cwd=work,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
