@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rave_mm.engine.log_processor import PhasedLogProcessor
-from tests.engine.test_phased_train_loop import ONE, PAIR, text, train
+from tests.engine.tiny import ONE, PAIR, text, train
 
 
 def test_lines_of_training_name_phase_and_round_in_place_of_their_numbers(tmp_path: Path) -> None:

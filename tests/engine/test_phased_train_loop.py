@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import torch
 from mmagic.registry import LOOPS
-from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper, OptimWrapperDict
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
@@ -13,53 +12,26 @@ from torch import Tensor
 
 from rave_mm.engine.phase import Phase
 from rave_mm.engine.phased_train_loop import PhasedTrainLoop
-from tests.engine.tiny import ADAM, TWO_OPTIMIZERS, Tiny, loader, make_runner
+from tests.engine.tiny import (
+    ADAM,
+    ONE,
+    PAIR,
+    TWO_OPTIMIZERS,
+    Tiny,
+    loader,
+    make_runner,
+    text,
+    train,
+    weights,
+)
 
-ONE = {"name": "one", "iterations": 2, "losses": ["fit"]}
-PAIR = {"name": "pair turn", "iterations": 2, "losses": ["far"], "trains": "pair"}
 NEVER_BELOW = {"value": "psnr", "below": -1.0, "after": 1}
 ANEW = {**ONE, "restart": {"value": "psnr", "below": 5.0, "after": 2, "window": 1, "at_most": 1}}
-
-
-class Noter(Hook):
-    """Notes, before and after each step, what the phase decides."""
-
-    def __init__(self) -> None:
-        self.steps: list[dict[str, Any]] = []
-        self.ends: list[int] = []
-
-    def before_train_iter(self, runner: Runner, **_: Any) -> None:
-        model = runner.model
-        self.steps.append(
-            {
-                "losses": model.active,
-                "learns": [n for n, p in model.named_parameters() if p.requires_grad],
-                "weights": weights(model),
-            }
-        )
-
-    def after_train_iter(self, runner: Runner, **_: Any) -> None:
-        self.ends.append(runner.max_iters)
-
-
-def weights(model: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor], module: str) -> bool:
     names = [name for name in one if name.startswith(module)]
     return all(torch.equal(one[name], other[name]) for name in names)
-
-
-def train(tmp_path: Path, *arguments: Any, **settings: Any) -> tuple[Runner, Noter]:
-    noter = Noter()
-    runner = make_runner(tmp_path, *arguments, custom_hooks=[noter], **settings)
-    runner.train()
-    return runner, noter
-
-
-def text(runner: Runner) -> str:
-    return next(Path(runner.log_dir).glob("*.log")).read_text()
 
 
 def scalars(runner: Runner) -> list[dict[str, float]]:

@@ -7,7 +7,7 @@ import pytest
 
 from rave_mm.engine.quiet_runner import QuietRunner, matters_on_screen
 from tests.engine import tiny
-from tests.engine.test_phased_train_loop import ONE, text, train
+from tests.engine.tiny import ONE, text, train
 
 
 @pytest.mark.parametrize(

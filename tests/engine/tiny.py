@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 from mmagic.registry import DATASETS, MODELS
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 import rave_mm.register  # noqa: F401 - registers what the tests build
+
+ONE = {"name": "one", "iterations": 2, "losses": ["fit"]}
+PAIR = {"name": "pair turn", "iterations": 2, "losses": ["far"], "trains": "pair"}
 
 
 @DATASETS.register_module()
@@ -142,3 +146,39 @@ def make_runner(
         experiment_name=f"{work_dir.name}-{next(_NUMBERS)}",
         **arguments,
     )
+
+
+class Noter(Hook):
+    """Notes, before and after each step, what the phase decides."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+        self.ends: list[int] = []
+
+    def before_train_iter(self, runner: Runner, **_: Any) -> None:
+        model = runner.model
+        self.steps.append(
+            {
+                "losses": model.active,
+                "learns": [n for n, p in model.named_parameters() if p.requires_grad],
+                "weights": weights(model),
+            }
+        )
+
+    def after_train_iter(self, runner: Runner, **_: Any) -> None:
+        self.ends.append(runner.max_iters)
+
+
+def weights(model: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def train(tmp_path: Path, *arguments: Any, **settings: Any) -> tuple[Runner, Noter]:
+    noter = Noter()
+    runner = make_runner(tmp_path, *arguments, custom_hooks=[noter], **settings)
+    runner.train()
+    return runner, noter
+
+
+def text(runner: Runner) -> str:
+    return next(Path(runner.log_dir).glob("*.log")).read_text()
