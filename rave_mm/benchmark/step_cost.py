@@ -1,20 +1,23 @@
 """What a training step costs: its time, its memory, and what it computes and moves."""
 
+import functools
 import itertools
 import json
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 Step = Callable[[], object]
 
@@ -55,34 +58,72 @@ def taken_memory(step: Step, device: torch.device) -> int:
     return max(itertools.accumulate(size for _, size in changes))
 
 
-def counted_work(step: Step) -> tuple[int, int]:
-    """Count what a step must compute, and what it must move.
+@dataclass
+class Work:
+    """What the convolutions and matrix products of a step take.
 
-    Returns:
-        Floating-point operations of its convolutions and matrix products, a multiplication and an
-        addition being two; and the bytes that these read and write, each tensor once. What is
-        done to one element at a time could be done on the way, and is not counted.
+    What is done to one element at a time could be done on the way, and is not counted.
+
+    Attributes:
+        operations: Floating-point operations by the unit that does them; a multiplication and an
+            addition are two.
+        bytes: What they read and write, each tensor once.
     """
-    traffic = _Traffic()
-    with FlopCounterMode(display=False) as operations, traffic:
+
+    operations: Counter["Unit"] = field(default_factory=Counter)
+    bytes: int = 0
+
+
+class Unit(NamedTuple):
+    """What multiplies: the precision of its operands.
+
+    Attributes:
+        dtype: In memory.
+        tf32: Whether float32 is rounded to TF32 for it, as PyTorch lets GPUs do in convolutions.
+    """
+
+    dtype: torch.dtype
+    tf32: bool = False
+
+
+def counted_work(step: Step) -> Work:
+    """Count what a step must compute, and what it must move."""
+    counter = _Counter()
+    with counter:
         step()
-    return operations.get_total_flops(), traffic.bytes
+    return counter.work
 
 
-def ceilings(device: torch.device, precision: torch.dtype) -> tuple[float, float]:
-    """Measure what the machine can do at best.
+def shortest_time(work: Work, device: torch.device) -> float:
+    """Seconds below which the machine does not come: its floor for this work.
 
-    Returns:
-        Operations per second, of a large product of matrices; and bytes per second, read and
-        written, of a large copy.
+    It is what the operations take at the rate of a large matrix product in the same precision, or
+    what the bytes take at that of a large copy, whichever is longer.
     """
-    side, size = (8192, 2**30) if device.type == "cuda" else (2048, 2**27)
-    a, b = (torch.randn(side, side, device=device).to(precision) for _ in range(2))
+    computing = sum(number / product_rate(device, unit) for unit, number in work.operations.items())
+    return max(computing, work.bytes / copy_rate(device))
+
+
+@functools.cache
+def product_rate(device: torch.device, unit: Unit) -> float:
+    """Operations per second of a large product of matrices, the best of eight."""
+    side = 8192 if device.type == "cuda" else 2048
+    a, b = (torch.randn(side, side, device=device).to(unit.dtype) for _ in range(2))
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = unit.tf32
+    try:
+        return 2 * side**3 / min(_clock(lambda: a @ b, device) for _ in range(8))
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+@functools.cache
+def copy_rate(device: torch.device) -> float:
+    """Bytes per second, read and written, of a large copy, the best of eight."""
+    size = 2**30 if device.type == "cuda" else 2**27
     source = torch.empty(size, dtype=torch.uint8, device=device).random_()
     target = torch.empty_like(source)
-    product = min(_clock(lambda: a @ b, device) for _ in range(8))
-    copy = min(_clock(lambda: target.copy_(source), device) for _ in range(8))
-    return 2 * side**3 / product, 2 * size / copy
+    return 2 * size / min(_clock(lambda: target.copy_(source), device) for _ in range(8))
 
 
 def _clock(call: Step, device: torch.device) -> float:
@@ -95,21 +136,30 @@ def _clock(call: Step, device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-class _Traffic(TorchDispatchMode):
-    """Adds up the bytes of what convolutions and matrix products take and give."""
-
-    _COUNTED = ("convolution", "convolution_backward", "mm", "addmm", "bmm", "baddbmm")
+class _Counter(TorchDispatchMode):
+    """Adds up what PyTorch knows to count: convolutions and products of matrices."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.bytes = 0
+        self.work = Work()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func.overloadpacket.__name__ in self._COUNTED:
-            for value in tree_flatten((args, result))[0]:
-                if isinstance(value, Tensor):
-                    self.bytes += value.numel() * value.element_size()
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            tensors = [x for x in tree_flatten((args, result))[0] if isinstance(x, Tensor)]
+            self.work.bytes += sum(x.numel() * x.element_size() for x in tensors)
+            unit = _unit(func, tensors[0])
+            self.work.operations[unit] += count(*args, **kwargs, out_val=result)
         return result
+
+
+def _unit(operation: Any, operand: Tensor) -> Unit:
+    if operand.device.type != "cuda" or operand.dtype != torch.float32:
+        return Unit(operand.dtype)
+    convolves = "convolution" in operation.overloadpacket.__name__
+    backend = torch.backends.cudnn if convolves else torch.backends.cuda.matmul
+    return Unit(operand.dtype, backend.allow_tf32)

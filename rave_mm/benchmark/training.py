@@ -23,7 +23,13 @@ from torch.nn.functional import normalize
 import rave_mm.register  # noqa: F401 - the components that the config names
 from rave_mm import config_path
 from rave_mm.benchmark.published_step import PlainTower, published_loss
-from rave_mm.benchmark.step_cost import ceilings, counted_work, spent_time, taken_memory
+from rave_mm.benchmark.step_cost import (
+    Work,
+    counted_work,
+    shortest_time,
+    spent_time,
+    taken_memory,
+)
 from rave_mm.clip.encoder import load_clip
 from rave_mm.direction.residual_vector import Provenance, ResidualVector
 from rave_mm.engine.mixed_precision import cpu_has_bfloat16
@@ -96,6 +102,7 @@ def training_ways(
     samples = [DataSample(metainfo={"img_path": f"{i}.png", **told}) for i in range(batch)]
     init_default_scope("mmagic")
     config = Config.fromfile(config_path(CONFIG))
+    torch.backends.cudnn.benchmark = config.env_cfg.cudnn_benchmark  # as the Runner sets it
     guide = load_clip(clips["guidance"]["model"], clips["guidance"]["pretrained"])
     vector = normalize(torch.randn(guide.dimension, generator=generator), dim=0)
     origin = Provenance(guide.name, guide.fingerprint, "", "", 1, 1, 0, "mean", "")
@@ -193,20 +200,22 @@ def measure(
         beyond the weights, `operations` and `bytes` of a step, and `floor`, the seconds below
         which no step of so many operations and bytes comes on this machine.
     """
-    limits = {name: ceilings(device, getattr(torch, name)) for name in _precisions(device)}
     rows: list[dict[str, Any]] = []
     with random_clips() as clips:
         ways = list(training_ways(clips, size, batch, device, compiled))
         for way in ways:
             loss = float(way.loss())
             way.step()  # what is tuned or compiled on first use is nobody's cost
-            operations, moved = counted_work(way.step) if "compiled" not in way.name else (0, 0)
-            rate, bandwidth = limits[way.precision]
-            floor = max(operations / rate, moved / bandwidth)
-            memory = taken_memory(way.step, device)
+            work = Work() if "compiled" in way.name else counted_work(way.step)
             rows.append(
-                {"way": way.name, "loss": loss, "peak_memory": memory, "floor": floor or None}
-                | {"operations": operations, "bytes": moved}
+                {
+                    "way": way.name,
+                    "loss": loss,
+                    "peak_memory": taken_memory(way.step, device),
+                    "floor": shortest_time(work, device) or None,
+                    "operations": work.operations.total(),
+                    "bytes": work.bytes,
+                }
             )
         seconds = [[spent_time(way.step, device) for way in ways] for _ in range(steps)]
     for row, found in zip(rows, zip(*seconds, strict=True), strict=True):
