@@ -19,6 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import flop_registry
 
+from rave_mm.clip.cuda_graph import without_graphs
+
 Step = Callable[[], object]
 
 
@@ -40,11 +42,15 @@ def spent_time(step: Step, device: torch.device) -> float:
 
 
 def taken_memory(step: Step, device: torch.device) -> int:
-    """Bytes that a training step takes at most, beyond what is held before it."""
+    """Bytes that a training step takes at most, beyond what is held before it.
+
+    On a GPU without CUDA graphs, which hold their part of it all the time.
+    """
     if device.type == "cuda":
         held = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
-        step()
+        with without_graphs():
+            step()
         return torch.cuda.max_memory_allocated(device) - held
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it keeps one cycle, which is all
@@ -87,9 +93,12 @@ class Unit(NamedTuple):
 
 
 def counted_work(step: Step) -> Work:
-    """Count what a step must compute, and what it must move."""
+    """Count what a step must compute, and what it must move.
+
+    On a GPU it is computed without CUDA graphs, whose operations nobody sees.
+    """
     counter = _Counter()
-    with counter:
+    with counter, without_graphs():
         step()
     return counter.work
 

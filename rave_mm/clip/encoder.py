@@ -9,11 +9,13 @@ import open_clip
 import torch
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transform import image_transform_v2
+from open_clip.transformer import VisionTransformer
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from rave_mm.clip.bundled import BUNDLED
+from rave_mm.clip.cuda_graph import GraphedFunction
 from rave_mm.clip.fingerprint import fingerprint
 from rave_mm.clip.frozen_tower import speed_up
 from rave_mm.clip.prompts import TextTower, encode_prompts, find_text_tower
@@ -78,6 +80,10 @@ class FrozenCLIP:
         before = (self.image_size, self.mean, self.std, photo.interpolation, photo.resize_mode)
         self.fingerprint = fingerprint(self._model.visual, *before, photo.fill_color)
         speed_up(self._model.visual)  # after its weights were hashed as they are in the file
+        # What other towers do may depend on values.
+        recordable = isinstance(self._model.visual, ModifiedResNet | VisionTransformer)
+        self._encode = GraphedFunction(self._encode_images, recordable)
+        self._map = GraphedFunction(self._map_stages, recordable)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenCLIP":
         return self
@@ -105,9 +111,13 @@ class FrozenCLIP:
 
     def embed_prepared(self, images: Tensor) -> Tensor:
         """:meth:`embed` for what `prepare_photo` made: (N, 3, S, S), normalised."""
-        with self._at_precision(images):
-            embeddings = self._model.encode_image(images)
-        return normalize(embeddings.float(), dim=-1)
+        self._move_to(images.device)
+        (embeddings,) = self._encode(images)
+        return normalize(embeddings, dim=-1)
+
+    def _encode_images(self, images: Tensor) -> tuple[Tensor]:
+        with self._at_precision(images.device):
+            return (self._model.encode_image(images).float(),)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """The five feature maps of the identity loss.
@@ -121,14 +131,17 @@ class FrozenCLIP:
         Raises:
             TypeError: the image tower has no :attr:`stages`.
         """
-        stages = self.stages
-        x = self._prepare(images)
+        _ = self.stages
+        self._move_to(images.device)
+        return list(self._map(self._prepare(images)))
+
+    def _map_stages(self, x: Tensor) -> tuple[Tensor, ...]:
         maps = []
-        with self._at_precision(x):
-            for stage in stages:
+        with self._at_precision(x.device):
+            for stage in self.stages:
                 x = stage(x)
                 maps.append(x.float())
-        return maps
+        return tuple(maps)
 
     @property
     def visual(self) -> torch.nn.Module:
@@ -211,7 +224,8 @@ class FrozenCLIP:
         rows[:, 0], rows[:, 2] = start, end
         # Of the end token itself the first one ends the text.
         position = torch.where(tokens == end, 1, 2)
-        with self._at_precision(tokens):
+        self._move_to(tokens.device)
+        with self._at_precision(tokens.device):
             embedding = tower.token_embedding(rows)
         return self.embed_prompts(embedding, position)
 
@@ -253,7 +267,8 @@ class FrozenCLIP:
             ValueError: a shape that does not fit the text tower.
         """
         tower = self.text_tower
-        with self._at_precision(embedding):
+        self._move_to(embedding.device)
+        with self._at_precision(embedding.device):
             features = encode_prompts(tower, embedding, end)
         return normalize(features.float(), dim=-1)
 
@@ -285,13 +300,17 @@ class FrozenCLIP:
             images.float(), self.image_size, self.mean, self.std, antialias=self.antialias
         ).contiguous(memory_format=torch.channels_last)
 
+    def _move_to(self, device: torch.device) -> None:
+        if self._device != device:
+            self._model.to(device)
+            self._encode.forget()
+            self._map.forget()
+
     @contextmanager
-    def _at_precision(self, images: Tensor) -> Iterator[None]:
-        """Go where the images are; the precision holds inside any autocast of the training."""
-        if self._device != images.device:
-            self._model.to(images.device)
+    def _at_precision(self, device: torch.device) -> Iterator[None]:
+        """The precision holds inside any autocast of the training."""
         enabled = self.precision == "bfloat16"
-        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
             yield
 
 

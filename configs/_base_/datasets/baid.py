@@ -18,7 +18,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=8,
-    num_workers=4,
+    num_workers=8,
     persistent_workers=True,
     sampler=dict(type="ReplayableSampler", shuffle=True),
     dataset=dict(type="UnpairedPhotos", backlit=train_backlit, pipeline=train_pipeline),
