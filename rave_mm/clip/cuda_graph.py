@@ -5,6 +5,7 @@ training step have 1500. A graph starts them all at once. They are the same kern
 weights, so it gives the same values.
 """
 
+import os
 import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
@@ -154,7 +155,16 @@ class GradientDebt:
 
 
 def _can_record(x: Tensor) -> bool:
-    return _allowed and x.is_cuda and not torch.cuda.is_current_stream_capturing()
+    return (
+        _allowed
+        and x.is_cuda
+        # Within another graph, or what torch.compile makes, it is one already.
+        and not torch.compiler.is_compiling()
+        and not torch.cuda.is_current_stream_capturing()
+        # Whoever looks for a mistake waits for every kernel, which a recording cannot.
+        and not torch.is_anomaly_enabled()
+        and os.environ.get("CUDA_LAUNCH_BLOCKING", "0") == "0"
+    )
 
 
 class _Replay(torch.autograd.Function):

@@ -91,10 +91,8 @@ class FrozenImageTower:
     @torch.no_grad()
     def dimension(self) -> int:
         """D, the number of components of an embedding."""
-        device = self._device
-        return self.embed(torch.zeros(1, 3, self.image_size, self.image_size, device=device)).shape[
-            1
-        ]
+        size = (1, 3, self.image_size, self.image_size)
+        return self.embed(torch.zeros(size, device=self._device)).shape[1]
 
     @property
     def _device(self) -> torch.device:

@@ -5,6 +5,7 @@ holds, is tested on a CPU too, with a recording that has one set of activations 
 """
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,6 +69,18 @@ def use_often(function: GraphedFunction, learns: bool = True) -> None:
 
 def gradient(outputs: Outputs, x: Tensor, again: bool = False) -> Tensor:
     return torch.autograd.grad(sum(o.sum() for o in outputs), x, retain_graph=again)[0]
+
+
+def test_what_looks_for_mistakes_or_counts_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    on_gpu = SimpleNamespace(is_cuda=True)
+    assert cuda_graph._can_record(on_gpu) and not cuda_graph._can_record(torch.ones(1))
+    with without_graphs():
+        assert not cuda_graph._can_record(on_gpu)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        assert not cuda_graph._can_record(on_gpu)
+    monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
+    assert not cuda_graph._can_record(on_gpu)
 
 
 def test_a_shape_is_recorded_when_it_comes_often(recorded: GraphedFunction) -> None:
