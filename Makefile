@@ -45,7 +45,7 @@ demo-all: $(READY) ## train RAVE, CLIP-LIT and CLIP-LIT-Latent, and compare them
 	$(RUN) tools/demo_all.py
 
 test: $(READY) ## run the tests
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## check style and types
 	$(RUN) -m ruff check .
