@@ -97,7 +97,7 @@ def counted_work(step: Step) -> Work:
 
     On a GPU it is computed without CUDA graphs, whose operations nobody sees.
     """
-    counter = _Counter()
+    counter = _WorkCounter()
     with counter, without_graphs():
         step()
     return counter.work
@@ -145,7 +145,7 @@ def _clock(call: Step, device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-class _Counter(TorchDispatchMode):
+class _WorkCounter(TorchDispatchMode):
     """Adds up what PyTorch knows to count: convolutions and products of matrices."""
 
     def __init__(self) -> None:

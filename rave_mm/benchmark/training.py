@@ -51,13 +51,11 @@ class Way:
 
     Attributes:
         name: What to call it.
-        precision: Of the network's convolutions.
         loss: The loss of the batch, with nothing learned from it.
         step: A whole step, the optimizer's included.
     """
 
     name: str
-    precision: str
     loss: Callable[[], Tensor]
     step: Callable[[], object]
 
@@ -141,7 +139,7 @@ def training_ways(
 
         # As MMEngine's Runner has it where several processes train.
         trained = MMDistributedDataParallel(model) if get_world_size() > 1 else model
-        return Way(name, precision, loss, lambda: trained.train_step(data(), optimizer))
+        return Way(name, loss, lambda: trained.train_step(data(), optimizer))
 
     if not names or PUBLISHED in names:
         yield _published(model_of, photos, clips, config, residual, device)
@@ -187,7 +185,7 @@ def _published(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.1)
         optimizer.step()
 
-    return Way(PUBLISHED, "float32", torch.no_grad()(loss), step)
+    return Way(PUBLISHED, torch.no_grad()(loss), step)
 
 
 def measure(

@@ -82,8 +82,7 @@ class FrozenCLIP(FrozenImageTower):
         rows[:, 0], rows[:, 2] = start, end
         # Of the end token itself the first one ends the text.
         position = torch.where(tokens == end, 1, 2)
-        self._move_to(tokens.device)
-        with self._at_precision(tokens.device):
+        with self._at_precision(tokens):
             embedding = tower.token_embedding(rows)
         return self.embed_prompts(embedding, position)
 
@@ -125,8 +124,7 @@ class FrozenCLIP(FrozenImageTower):
             ValueError: a shape that does not fit the text tower.
         """
         tower = self.text_tower
-        self._move_to(embedding.device)
-        with self._at_precision(embedding.device):
+        with self._at_precision(embedding):
             features = encode_prompts(tower, embedding, end)
         return normalize(features.float(), dim=-1)
 

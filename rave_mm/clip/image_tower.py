@@ -108,12 +108,11 @@ class FrozenImageTower:
 
     def embed_prepared(self, images: Tensor) -> Tensor:
         """:meth:`embed` for what `prepare_photo` made: (N, 3, S, S), normalised."""
-        self._move_to(images.device)
         (embeddings,) = self._encode(images)
         return normalize(embeddings, dim=-1)
 
     def _encode_images(self, images: Tensor) -> tuple[Tensor]:
-        with self._at_precision(images.device):
+        with self._at_precision(images):
             return (self._model.encode_image(images).float(),)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
@@ -129,12 +128,11 @@ class FrozenImageTower:
             TypeError: the image tower has no :attr:`stages`.
         """
         _ = self.stages
-        self._move_to(images.device)
         return list(self._map(self._prepare(images)))
 
     def _map_stages(self, x: Tensor) -> tuple[Tensor, ...]:
         maps = []
-        with self._at_precision(x.device):
+        with self._at_precision(x):
             for stage in self.stages:
                 x = stage(x)
                 maps.append(x.float())
@@ -166,15 +164,13 @@ class FrozenImageTower:
             images.float(), self.image_size, self.mean, self.std, antialias=self.antialias
         ).contiguous(memory_format=torch.channels_last)
 
-    def _move_to(self, device: torch.device) -> None:
-        if self._device != device:
-            self._model.to(device)
+    @contextmanager
+    def _at_precision(self, tensor: Tensor) -> Iterator[None]:
+        """Go where the tensor is; the precision holds inside any autocast of the training."""
+        if self._device != tensor.device:
+            self._model.to(tensor.device)
             self._encode.forget()
             self._map.forget()
-
-    @contextmanager
-    def _at_precision(self, device: torch.device) -> Iterator[None]:
-        """The precision holds inside any autocast of the training."""
         enabled = self.precision == "bfloat16"
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
+        with torch.autocast(tensor.device.type, dtype=torch.bfloat16, enabled=enabled):
             yield

@@ -4,10 +4,11 @@ What a graph computes needs a GPU. When one is used, and for how long its only s
 holds, is tested on a CPU too, with a recording that has one set of activations likewise.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import open_clip
 import pytest
 import torch
 from torch import Tensor
@@ -48,7 +49,7 @@ def both(x: Tensor) -> Outputs:
 
 
 @pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[GraphedFunction]:
+def recorded(monkeypatch: pytest.MonkeyPatch) -> GraphedFunction:
     monkeypatch.setattr(cuda_graph, "RecordedFunction", Recording)
     monkeypatch.setattr(cuda_graph, "_can_record", lambda x: True)
     monkeypatch.setattr(Recording, "made", 0)
@@ -168,8 +169,6 @@ def test_forgotten_graphs_are_recorded_anew(recorded: GraphedFunction) -> None:
 @pytest.mark.parametrize("model", ["ViT-B-32-quickgelu", "RN50-quickgelu"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_tower_on_a_gpu(model: str, precision: str, tmp_path: Any) -> None:
-    import open_clip
-
     weights = tmp_path / "clip.pt"
     torch.save(open_clip.create_model(model).state_dict(), weights)
     clip = FrozenCLIP(model, str(weights), precision)
