@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from tests.tools.loading import TOOLS
-
-ROOT = TOOLS.parent
+ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(
     r"(<!-- not run: .+? -->\n)?^```(\{?\w*\}?)\n(.*?)^```$", re.DOTALL | re.MULTILINE
 )

@@ -7,12 +7,11 @@ from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from mmagic.registry import MODELS
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from rave_mm.networks.conv3x3 import Conv3x3, PaddingMode
 from rave_mm.networks.grids import averaging_weights, bilinear_weights, from_grid, to_grid
+from rave_mm.networks.init_cfg import InitCfg, InitCfgModule
 from rave_mm.networks.published_checkpoints import adopt_published_keys, check_weights
 
 Start = Literal["normal", "identity"]
@@ -146,8 +145,7 @@ def _spread(grid: Tensor, features: Tensor, place: Place | None) -> Tensor:
     return from_grid(grid, rows, columns).to(features.dtype)
 
 
-@MODELS.register_module()
-class LightMapUNet(BaseModule):
+class LightMapUNet(InitCfgModule):
     """Predicts the light map that a backlit photograph is divided by.
 
     The network of CLIP-LIT (arXiv 2303.17569) and RAVE (arXiv 2404.01889), 278,790 parameters.
@@ -177,9 +175,9 @@ class LightMapUNet(BaseModule):
         self,
         padding_mode: PaddingMode = "zeros",
         start: Start = "normal",
-        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
+        init_cfg: InitCfg | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(init_cfg)
         for name, value, known in (
             ("padding_mode", padding_mode, get_args(PaddingMode)),
             ("start", start, get_args(Start)),

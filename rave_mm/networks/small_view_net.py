@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmagic.registry import MODELS
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from rave_mm.functional.checks import at_least_float32
+from rave_mm.networks.init_cfg import InitCfg, InitCfgModule
 from rave_mm.networks.light_map_unet import ResidualBlock
 from rave_mm.networks.published_checkpoints import (
     UnknownCheckpointError,
@@ -32,8 +31,7 @@ _MEAN, _SPREAD = 0.35, 1 / 3
 _BRANCH_SCALE = 0.4
 
 
-@MODELS.register_module()
-class SmallViewLightMapNet(BaseModule):
+class SmallViewLightMapNet(InitCfgModule):
     """Predicts the light map of a photograph of any size from a small view of it.
 
     Like HDRNet (Gharbi et al. 2017, arXiv 1707.02880) and DeepUPE (Wang et al. 2019) it sees the
@@ -64,9 +62,9 @@ class SmallViewLightMapNet(BaseModule):
         self,
         side: int = 160,
         widths: Sequence[int] = (32, 48, 64, 96, 128),
-        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
+        init_cfg: InitCfg | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(init_cfg)
         if side < 1 or len(widths) < 2 or min(widths) < 1:
             raise ValueError(
                 f"got side={side}, widths={tuple(widths)}; expected a side of 1 or more, and two "

@@ -112,6 +112,18 @@ def test_import_stays_light() -> None:
         _ = rave_mm.enhanse
 
 
+def test_a_checkpoint_needs_pytorch_alone(checkpoint: Path) -> None:
+    """MMagic, and what MMEngine trains with, would take twice as long to import as PyTorch."""
+    code = f"""
+import sys
+from rave_mm.inference.photo_enhancer import PhotoEnhancer
+PhotoEnhancer({str(checkpoint)!r}, device="cpu")
+print([name for name in ("mmagic", "mmengine.model", "sympy") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_strength_0_is_the_photograph(enhancer: PhotoEnhancer, dtype: type) -> None:
     every = np.arange(np.iinfo(dtype).max + 1, dtype=dtype)[:: 1 if dtype == np.uint8 else 17]
