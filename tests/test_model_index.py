@@ -70,6 +70,24 @@ def test_its_figures_are_those_of_the_docs() -> None:
         assert any(wanted <= {*re.findall(r"[\d.]+", row)} for row in elsewhere), model["Name"]
 
 
+def test_readmes_figures_are_those_of_the_results() -> None:
+    """Rounded, for a reader who wants only the size of things."""
+    table = (ROOT / "README.md").read_text().split("## Results")[1].split("##")[0]
+    known = re.findall(r"[\d.]+\d", (ROOT / "docs/results.md").read_text())
+    figures = [
+        figure
+        for row in re.findall(r"^\|(.+)\|$", table, re.MULTILINE)[2:]
+        for figure in re.findall(r"\d+\.\d+", "|".join(row.split("|")[1:3]))
+    ]
+    assert len(figures) >= 12
+    for figure in figures:
+        digits = len(figure.partition(".")[2])
+        assert any(
+            known_as.count(".") == 1 and f"{float(known_as):.{digits}f}" == figure
+            for known_as in known
+        ), figure
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
 def test_links_of_a_page_lead_somewhere(page: Path) -> None:
     links = re.findall(r"]\(([^)#]+)", page.read_text())
