@@ -16,7 +16,8 @@ class InitCfgModule(nn.Module):
 
     Args:
         init_cfg: MMEngine's, for example ``dict(type="Pretrained", checkpoint=...)``, or several,
-            applied one after another; None keeps the weights that the module was built with.
+            applied one after another, a checkpoint last; None keeps the weights that the module
+            was built with.
     """
 
     def __init__(self, init_cfg: InitCfg | None = None) -> None:
@@ -26,6 +27,8 @@ class InitCfgModule(nn.Module):
     def init_weights(self) -> None:
         """Initialize the weights; MMEngine's Runner calls this before the first iteration."""
         if self.init_cfg:
-            from mmengine.model import initialize
+            from mmengine.model import PretrainedInit, initialize
 
-            initialize(self, self.init_cfg)
+            several = [self.init_cfg] if isinstance(self.init_cfg, dict) else self.init_cfg
+            checkpoint = ("Pretrained", PretrainedInit)
+            initialize(self, sorted(several, key=lambda one: one["type"] in checkpoint))

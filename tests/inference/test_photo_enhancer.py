@@ -113,7 +113,7 @@ def test_import_stays_light() -> None:
 
 
 def test_a_checkpoint_needs_pytorch_alone(checkpoint: Path) -> None:
-    """MMagic, and what MMEngine trains with, would take twice as long to import as PyTorch."""
+    """MMagic, and what MMEngine trains with, would take as long to import as PyTorch."""
     code = f"""
 import sys
 from rave_mm.inference.photo_enhancer import PhotoEnhancer

@@ -33,10 +33,12 @@ def test_what_init_cfg_names_is_what_it_starts_from(within: bool) -> None:
     assert (line.conv.weight.item(), line.conv.bias.item()) == (3.0, 2.0)
 
 
-def test_several_are_applied_in_turn(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [1, -1], ids=["last", "first"])
+def test_a_checkpoint_is_loaded_last_wherever_it_is_named(tmp_path: Path, order: int) -> None:
+    """As in MMEngine's `BaseModule`: what is drawn does not replace what is loaded."""
     torch.save({"conv.weight": torch.full((1, 1, 1, 1), 7.0)}, tmp_path / "weight.pth")
     pretrained = {"type": "Pretrained", "checkpoint": str(tmp_path / "weight.pth")}
-    line = Line([CONSTANT, pretrained])
+    line = Line([CONSTANT, pretrained][::order])
     line.init_weights()
     assert (line.conv.weight.item(), line.conv.bias.item()) == (7.0, 2.0)
 
