@@ -55,13 +55,15 @@ config.load_from = "rave_mm/inference/bundled_enhancer.pth"
 config.test_dataloader = config.test_evaluator = config.test_cfg = None
 build_runner(config)
 """
+# What is asked for, VmFlags' hg: what is given depends on how scattered the free memory is.
 HUGE = """
 import re
 from pathlib import Path
 import torch
 held = torch.ones(16 * 2**20)
-found = re.findall(r"AnonHugePages:\\s+(\\d+)", Path("/proc/self/smaps").read_text())
-print(sum(map(int, found)) * 1024)
+smaps = Path("/proc/self/smaps").read_text()
+mappings = re.findall(r"^Size: +(\\d+) kB.*?^VmFlags: (.*?)$", smaps, re.MULTILINE | re.DOTALL)
+print(sum(int(size) for size, flags in mappings if "hg" in flags.split()) * 1024)
 """
 
 
@@ -70,10 +72,9 @@ print(sum(map(int, found)) * 1024)
     [(ENHANCES, None), (TRAINS, None), (ENHANCES, "0")],
     ids=["an enhancer", "a Runner", "unless said otherwise"],
 )
-def test_huge_pages_are_used(work: str, setting: str | None, tmp_path: Path) -> None:
-    pages = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-    if not pages.is_file() or "[madvise]" not in pages.read_text():
-        pytest.skip("this system gives huge pages to everybody, or to nobody")
+def test_huge_pages_are_asked_for(work: str, setting: str | None, tmp_path: Path) -> None:
+    if not Path("/sys/kernel/mm/transparent_hugepage").is_dir():
+        pytest.skip("this system has no huge pages to ask for")
     root = Path(rave_mm.__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     environment.pop("THP_MEM_ALLOC_ENABLE", None)
@@ -83,8 +84,8 @@ def test_huge_pages_are_used(work: str, setting: str | None, tmp_path: Path) -> 
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env=environment, cwd=root
     )
-    held = int(done.stdout.splitlines()[-1])
-    assert held == 0 if setting else held >= 60 * 2**20
+    asked = int(done.stdout.splitlines()[-1])
+    assert asked == 0 if setting else asked >= 60 * 2**20
 
 
 def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
