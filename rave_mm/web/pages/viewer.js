@@ -36,14 +36,16 @@ export class Viewer {
     this.photo = photo;
     this.trouble(null);
     $("name").textContent = photo.name;
-    $("stage").replaceChildren();
-    try {
-      Object.assign(photo, await ask(this.address("")));
-    } catch (error) {
-      this.trouble(error);
-      return;
+    if (!photo.width) { // a shared one, which nobody has looked at
+      $("stage").replaceChildren();
+      try {
+        Object.assign(photo, await ask(this.address("")));
+      } catch (error) {
+        this.trouble(error);
+        return;
+      }
+      if (this.photo !== photo) return; // another was opened meanwhile
     }
-    if (this.photo !== photo) return; // another was opened meanwhile
     const several = this.settings.enhancers.length > 1;
     this.names = ["before", ...(several ? this.settings.enhancers : ["after"])];
     const pictures = this.names.map((name) => {
