@@ -1,17 +1,18 @@
 """What all tests share: seeds, and the values that the published code computed."""
 
 import contextlib
-import gc
 import http.server
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from mmengine.dataset import base_dataset
 from mmengine.registry import DefaultScope
 from open_clip.model import CLIP, build_model_from_openai_state_dict
 from playwright.sync_api import Browser
@@ -24,11 +25,6 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, max_exa
 settings.load_profile("repeatable")
 
 _REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
-
-
-def pytest_collection_finish() -> None:
-    """MMEngine collects garbage for each data set, and would look through all tests each time."""
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,9 +42,18 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _data_sets_collect_no_garbage() -> Iterator[None]:
+    """MMEngine does for each one, to save memory: it would look through all tests each time."""
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(base_dataset, "gc", SimpleNamespace(collect=lambda: None))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    torch.manual_seed(0)
+    # Not torch.manual_seed: without CUDA, it writes down the whole stack each time.
+    torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
