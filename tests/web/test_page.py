@@ -318,9 +318,12 @@ def assert_accessible(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
+# Of what moved, all but the place to drop photos, which makes room for them.
 SHIFTS = """window.shifts = [];
-    new PerformanceObserver((list) => shifts.push(...list.getEntries().flatMap((each) =>
-        each.sources.map(({node}) => (node?.closest ? node : node?.parentElement)?.outerHTML))))
+    new PerformanceObserver((list) => shifts.push(...list.getEntries()
+        .flatMap((each) => each.sources.map(({node}) => node?.closest ? node : node?.parentElement))
+        .filter((element) => !element?.closest("#drop"))
+        .map((element) => element?.outerHTML ?? "what is gone")))
     .observe({type: "layout-shift", buffered: true})"""
 
 
@@ -328,12 +331,11 @@ SHIFTS = """window.shifts = [];
 def test_nothing_moves_while_it_loads(
     browser: Browser, site: Site, folder: Path, width: int
 ) -> None:
-    """No layout shift that the browser counts, but that the place to drop photos makes room."""
+    """The browser counts no layout shift."""
     with page_of(browser, bypass_csp=True, viewport={"width": width, "height": 900}) as page:
         page.add_init_script(SHIFTS)
         page.goto(site.url)
         drop(page, *(backlit_file(folder / f"s{number}.jpg", seed=number) for number in range(4)))
         open_first(page)
         page.wait_for_timeout(200)
-        place = ("Drop dark or backlit photos", "Choose photos")
-        assert [each for each in page.evaluate("shifts") if not any(map(each.count, place))] == []
+        assert page.evaluate("shifts") == []
