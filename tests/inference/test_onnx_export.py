@@ -19,6 +19,7 @@ from rave_mm.inference.onnx_export import (
     largest_difference,
 )
 from rave_mm.inference.weights import load_network
+from rave_mm.networks.small_view_net import HIGHEST, LOWEST, SmallViewLightMapNet
 from tests.code_blocks import blocks
 from tests.needs import needs_onnx
 
@@ -46,6 +47,24 @@ def test_sizes_that_it_was_not_traced_with(exported: Path, checkpoint: Path) -> 
     assert largest_difference(load_network(checkpoint), exported, shapes) < 1e-5
     # Of other weights, so that the comparison is known to tell.
     assert largest_difference(load_network(checkpoint, "zeros"), exported, shapes) > 1e-3
+
+
+@pytest.mark.slow
+@needs_onnx
+def test_the_network_that_sees_small(tmp_path: Path) -> None:
+    import onnxruntime
+
+    network = SmallViewLightMapNet(48, (8, 12, 16)).eval()
+    with torch.no_grad():
+        network.out.weight.normal_(std=0.1)
+    shapes = [(1, 2, 9), (4, 48, 32), (1, 5, 48), (2, 37, 48)]
+    assert export_onnx(network, tmp_path / "lines.onnx") < 1e-5
+    assert largest_difference(network, tmp_path / "lines.onnx", shapes) < 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "lines.onnx")
+    told = session.get_modelmeta().custom_metadata_map
+    assert told == {"side": "48", "lowest": str(LOWEST), "highest": str(HIGHEST)}
+    other = SmallViewLightMapNet(48, (8, 12, 16)).eval()
+    assert largest_difference(other, tmp_path / "lines.onnx", shapes) > 1e-3
 
 
 @pytest.mark.slow
