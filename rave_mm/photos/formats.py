@@ -43,7 +43,7 @@ WEBP = Format("WebP", (".webp",))
 AVIF = Format("AVIF", (".avif",), deep=True)
 GIF = Format("GIF", (".gif",), written_as="PNG")
 BMP = Format("BMP", (".bmp",), alpha=False)
-HEIC = Format("HEIC", (".heic", ".heif"), package="pillow_heif")
+HEIC = Format("HEIC", (".heic", ".heif", ".hif"), package="pillow_heif")
 RAW = Format(
     "camera RAW",
     (".dng", ".arw", ".cr2", ".cr3", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw"),

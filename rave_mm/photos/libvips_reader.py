@@ -9,6 +9,7 @@ import numpy as np
 import pyvips
 
 from rave_mm.photos.colour import image_of, pixels_of
+from rave_mm.photos.declared_colour import declared_profile
 from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import AVIF, GIF, HEAD, JPEG, PNG, TIFF, Format
 from rave_mm.photos.metadata import (
@@ -59,6 +60,9 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
             chunks = png_metadata(path)
             exif, xmp, dpi = chunks.exif, chunks.xmp, chunks.dpi
             orientation = int(parse_exif(exif).get(ORIENTATION, 1))
+    profile, unused = declared_profile(
+        path, kind, channels, _get(image, "icc-profile-data", b""), exif
+    )
     header = Header(
         height=image.height,
         width=image.width,
@@ -66,9 +70,9 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
         alpha=alpha,
         deep=image.format != "uchar",
         orientation=orientation,
-        icc_profile=_get(image, "icc-profile-data", b""),
+        icc_profile=profile,
         shrinks=kind is JPEG,
-        notes=tuple(_notes(path, kind, image)),
+        notes=(*_notes(path, kind, image), *unused),
     )
 
     def stream(shrink: int) -> pyvips.Image:

@@ -21,7 +21,7 @@ from rave_mm.photos.errors import UnreadablePhotoError
 
 ORIENTATION = 0x0112
 EXIF_TAGS, GPS_TAGS = 0x8769, 0x8825
-_INTEROPERABILITY = 0xA005
+INTEROPERABILITY = 0xA005
 _WIDTH_AND_HEIGHT = (0xA002, 0xA003)
 # Tags of a TIFF that tell where and how its pixels are stored, and those kept on their own.
 _LAYOUT_TAGS = frozenset(
@@ -101,8 +101,8 @@ def tiff_tags(path: Path) -> Image.Exif:
         for place in (EXIF_TAGS, GPS_TAGS):
             if place in tags:
                 tags[place] = inner = _directory(file, head, tags[place])
-                if _INTEROPERABILITY in inner:
-                    inner[_INTEROPERABILITY] = _directory(file, head, inner[_INTEROPERABILITY])
+                if INTEROPERABILITY in inner:
+                    inner[INTEROPERABILITY] = _directory(file, head, inner[INTEROPERABILITY])
     return tags
 
 
@@ -117,11 +117,11 @@ def directory_of(tags: Image.Exif, place: int) -> dict[int, Any]:
     """The tags of the directory that stands at a tag, with the directory inside it, if any."""
     directory = tags[place] if isinstance(tags.get(place), dict) else tags.get_ifd(place)
     directory = dict(directory)
-    if _INTEROPERABILITY in directory:
-        inner = directory.pop(_INTEROPERABILITY)
-        inner = inner if isinstance(inner, dict) else tags.get_ifd(_INTEROPERABILITY)
+    if INTEROPERABILITY in directory:
+        inner = directory.pop(INTEROPERABILITY)
+        inner = inner if isinstance(inner, dict) else tags.get_ifd(INTEROPERABILITY)
         if inner:
-            directory[_INTEROPERABILITY] = inner
+            directory[INTEROPERABILITY] = inner
     return directory
 
 

@@ -15,6 +15,7 @@ import pyvips
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from rave_mm.photos.colour import image_of
+from rave_mm.photos.declared_colour import declared_profile
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.formats import BMP, HEIC, WEBP, Format
 from rave_mm.photos.metadata import (
@@ -52,17 +53,21 @@ def open_with_pillow(path: Path, kind: Format) -> Photo:
         notes = [f"has {frames} frames, of which the first is kept"] if frames > 1 else []
         if (bits := info.get("bit_depth", 8)) > 8:
             notes.append(f"{bits} bits per channel become 8")
+        gray = image.mode in ("1", "L", "LA")
+        profile, unused = declared_profile(
+            path, kind, 1 if gray else 3, info.get("icc_profile") or b""
+        )
         # pillow-heif turns a photograph upright by itself.
         orientation = 1 if kind is HEIC else int(exif.get(ORIENTATION, 1))
         header = Header(
             height=image.height,
             width=image.width,
-            channels=1 if image.mode in ("1", "L", "LA") else 3,
+            channels=1 if gray else 3,
             alpha=alpha,
             orientation=orientation,
-            icc_profile=info.get("icc_profile") or b"",
+            icc_profile=profile,
             lossless=kind is WEBP and _is_lossless_webp(path),
-            notes=tuple(notes),
+            notes=(*notes, *unused),
         )
 
     def stream(shrink: int) -> pyvips.Image:

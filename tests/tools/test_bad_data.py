@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from mmagic.registry import DATASETS
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from rave_mm.clip.encoder import load_clip
 from rave_mm.direction.residual_vector import residual_from_folders
@@ -62,6 +63,12 @@ def with_nan(folder: Path) -> None:
     Image.fromarray(values).save(folder / "b.tif")
 
 
+def hdr(folder: Path) -> None:
+    text = PngInfo()
+    text.add(b"cICP", bytes([9, 16, 0, 1]))  # BT.2020, PQ
+    GOOD.save(folder / "b.png", pnginfo=text)
+
+
 def pages(folder: Path) -> None:
     GOOD.save(folder / "b.tif", save_all=True, append_images=[OTHER])
     GOOD.save(folder / "c.gif", save_all=True, append_images=[OTHER], loop=0)
@@ -93,6 +100,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
         folder / "b.png"
     ),
     "TIFF with a NaN": with_nan,
+    "HDR picture": hdr,
     "broken link": lambda folder: (folder / "b.png").symlink_to("nowhere.png"),
     "file of another kind": lambda folder: (folder / "b.jp2").touch(),
     "folder with a photo's name": lambda folder: (folder / "b.jpg").mkdir(),
