@@ -14,14 +14,17 @@ from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import AVIF, GIF, HEAD, JPEG, PNG, TIFF, Format
 from rave_mm.photos.metadata import (
     ORIENTATION,
+    PICTURE_NOT_KEPT,
     Metadata,
+    announced_by_xmp,
     damage_told,
+    jpeg_comments,
     parse_exif,
     photoshop_resources,
     png_metadata,
     tiff_tags,
     upright_exif,
-    upright_xmp,
+    xmp_of_result,
 )
 from rave_mm.photos.photo import Header, Photo, Values
 
@@ -55,10 +58,11 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
     # None for AVIF, which libheif turns upright by itself.
     orientation = int(_get(image, "orientation", 1))
     dpi = _dpi(image) if kind in (JPEG, TIFF) else None
+    comments: tuple[tuple[bytes, bytes], ...] = ()
     if kind is PNG:
         with damage_told(path):
             chunks = png_metadata(path)
-            exif, xmp, dpi = chunks.exif, chunks.xmp, chunks.dpi
+            exif, xmp, dpi, comments = chunks.exif, chunks.xmp, chunks.dpi, chunks.comments
             orientation = int(parse_exif(exif).get(ORIENTATION, 1))
     profile, unused = declared_profile(
         path, kind, channels, _get(image, "icc-profile-data", b""), exif
@@ -72,7 +76,7 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
         orientation=orientation,
         icc_profile=profile,
         shrinks=kind is JPEG,
-        notes=(*_notes(path, kind, image), *unused),
+        notes=(*_notes(path, kind, image, xmp), *unused),
     )
 
     def stream(shrink: int) -> pyvips.Image:
@@ -86,9 +90,10 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
             return Metadata(
                 upright_exif(tags, *photo.size),
                 b"" if channels == 4 else header.icc_profile,
-                upright_xmp(xmp),
+                xmp_of_result(xmp),
                 _photoshop(kind, image),
                 dpi,
+                jpeg_comments(path) if kind is JPEG else comments,
             )
 
     photo = Photo(path, kind, header, stream, read_metadata)
@@ -123,19 +128,19 @@ def _get(image: pyvips.Image, name: str, default: Any) -> Any:
     return image.get(name) if image.get_typeof(name) else default
 
 
-def _notes(path: Path, kind: Format, image: pyvips.Image) -> list[str]:
-    notes = []
+def _notes(path: Path, kind: Format, image: pyvips.Image, xmp: bytes) -> list[str]:
+    notes = announced_by_xmp(xmp)
     if (count := int(_get(image, "n-pages", 1))) > 1:
         frames = "pages" if kind is TIFF else "frames"
         notes.append(f"has {count} {frames}, of which the first is kept")
     with path.open("rb") as file:
         if kind is JPEG and b"MPF\0" in file.read(_FIRST_SEGMENTS):
-            notes.append("has a second picture, such as a gain map, which is not kept")
+            notes.append(PICTURE_NOT_KEPT)
         elif kind is AVIF and b"avis" in file.read(HEAD):
             notes.append("has several frames, of which the first is kept")
     if image.format == "float":
         notes.append("floating point becomes 16 bits")
-    return notes
+    return list(dict.fromkeys(notes))
 
 
 def _as_16_bits(path: Path, pixels: np.ndarray) -> Values:

@@ -1,8 +1,9 @@
 """What a photograph's file holds beside its pixels, read and made fit for the result.
 
-A result is upright, so EXIF and XMP say an orientation of 1 where they said another. EXIF's
-thumbnail, which would show the photograph as it was, is left out, and so are a TIFF's tags about
-how its pixels are stored.
+A result is upright, so EXIF and XMP say an orientation of 1 where they said another. It is one
+picture, so XMP does not announce the video or the gain map that phones append. EXIF's thumbnail,
+which would show the photograph as it was, is left out, and so are a TIFF's tags about how its
+pixels are stored.
 """
 
 import re
@@ -19,6 +20,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rave_mm.photos.errors import UnreadablePhotoError
 
+PICTURE_NOT_KEPT = "has a second picture, such as a gain map, which is not kept"
+VIDEO_NOT_KEPT = "has a video (a motion photo), which is not kept"
 ORIENTATION = 0x0112
 EXIF_TAGS, GPS_TAGS = 0x8769, 0x8825
 INTEROPERABILITY = 0xA005
@@ -29,9 +32,12 @@ _LAYOUT_TAGS = frozenset(
     + [*range(318, 348), *range(512, 533), 700, 33723, 34377, 34675, *range(50706, 51150)]
 )
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>)\s*)[2-8]')
+_XMP_VIDEO = re.compile(rb'(Camera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*["\']|>)\s*)1')
+_XMP_GAIN_MAP = re.compile(rb'\s+hdrgm:Version\s*=\s*(?:"[^"]*"|\'[^\']*\')')
 _RAW_PROFILE = re.compile(rb"\n\w+\n\s*\d+\n([0-9a-fA-F\s]+)")
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _PHOTOSHOP_THUMBNAILS = (b"\x04\x09", b"\x04\x0c")
+_SCAN, _COMMENT = 0xDA, 0xFE  # markers of a JPEG file
 _LONGEST_TEXT = 64 * 2**20
 # What Pillow and the lines below raise for tags that are not what they say they are.
 _DAMAGED = (
@@ -58,6 +64,8 @@ class Metadata:
         iptc: Photoshop's resources, IPTC among them, as a JPEG file has them, with
             ``Photoshop 3.0\\0`` in front.
         dpi: Pixels per inch, across and down.
+        comments: Texts beside these, by the kind of their chunk in a PNG file (tEXt, zTXt, iTXt),
+            or ``COM`` for those of a JPEG file. They fit in a file of the same format alone.
     """
 
     exif: bytes = b""
@@ -65,6 +73,7 @@ class Metadata:
     xmp: bytes = b""
     iptc: bytes = b""
     dpi: tuple[float, float] | None = None
+    comments: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @contextmanager
@@ -152,10 +161,27 @@ def upright_exif(tags: Image.Exif, height: int, width: int) -> bytes:
     return kept.tobytes()
 
 
-def upright_xmp(packet: bytes | str) -> bytes:
-    """An XMP packet for a photograph that was turned upright."""
-    data = packet.encode() if isinstance(packet, str) else packet
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", data)
+def xmp_of_result(packet: bytes | str) -> bytes:
+    """An XMP packet for a photograph that was turned upright, and is one picture."""
+    data = _as_bytes(packet)
+    for pattern, becomes in (
+        (_XMP_ORIENTATION, rb"\g<1>1"),
+        (_XMP_VIDEO, rb"\g<1>0"),
+        (_XMP_GAIN_MAP, b""),
+    ):
+        data = pattern.sub(becomes, data)
+    return data
+
+
+def announced_by_xmp(packet: bytes | str) -> list[str]:
+    """What XMP says that the file holds beside its picture, in words of what is not kept."""
+    data = _as_bytes(packet)
+    found = [(_XMP_VIDEO, VIDEO_NOT_KEPT), (_XMP_GAIN_MAP, PICTURE_NOT_KEPT)]
+    return [told for pattern, told in found if pattern.search(data)]
+
+
+def _as_bytes(packet: bytes | str) -> bytes:
+    return packet.encode() if isinstance(packet, str) else packet
 
 
 def photoshop_resources(resources: bytes, iptc: bytes = b"") -> bytes:
@@ -183,13 +209,14 @@ def photoshop_resources(resources: bytes, iptc: bytes = b"") -> bytes:
 
 
 def png_metadata(path: Path) -> Metadata:
-    """EXIF, XMP and resolution of a PNG file, as they are, wherever they stand in it.
+    """EXIF, XMP, resolution and texts of a PNG file, as they are, wherever they stand in it.
 
     libvips does not look behind the pixels, where some programs write them, nor at EXIF that
     ImageMagick wrote as text, and makes up a resolution where there is none.
     """
     exif = xmp = b""
     dpi = None
+    comments = []
     with path.open("rb") as file:
         file.seek(8)
         while len(header := file.read(8)) == 8:
@@ -212,11 +239,25 @@ def png_metadata(path: Path) -> Metadata:
                     xmp = _unpacked(text) if rest[:1] == b"\1" else text
                 else:  # where libvips writes it
                     xmp = _unpacked(rest[1:]) if kind == b"zTXt" else rest
-            elif keyword in (b"Raw profile type exif", b"Raw profile type APP1") and not exif:
+            elif keyword in (b"Raw profile type exif", b"Raw profile type APP1"):
                 text = _unpacked(rest[1:]) if kind == b"zTXt" else rest
-                if found := _RAW_PROFILE.search(text):
+                if not exif and (found := _RAW_PROFILE.search(text)):
                     exif = bytes.fromhex(found[1].decode())
-    return Metadata(exif, xmp=xmp, dpi=dpi)
+            else:
+                comments.append((kind, data))
+    return Metadata(exif, xmp=xmp, dpi=dpi, comments=tuple(comments))
+
+
+def jpeg_comments(path: Path) -> tuple[tuple[bytes, bytes], ...]:
+    """The comments of a JPEG file, as :class:`Metadata` has them."""
+    comments = []
+    with path.open("rb") as file:
+        file.seek(2)
+        while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != _SCAN:
+            content = file.read(max(0, int.from_bytes(head[2:], "big") - 2))
+            if head[1] == _COMMENT:
+                comments.append((b"COM", content))
+    return tuple(comments)
 
 
 def _unpacked(data: bytes) -> bytes:

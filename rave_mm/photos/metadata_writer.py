@@ -6,7 +6,6 @@ know, such as a photograph's rating, and into TIFF none; and a PNG's XMP where f
 
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -20,47 +19,64 @@ _VP8X_EXIF, _VP8X_ALPHA = 8, 16
 
 
 def add_metadata(path: Path, kind: Format, metadata: Metadata) -> None:
-    """Add EXIF to a file that has none, and XMP to a PNG file.
+    """Add EXIF to a file that has none, comments of its format, and XMP to a PNG file.
 
     Args:
         path: The file.
-        kind: Its format; only those in `ADDERS` get anything.
+        kind: Its format; others than JPEG, PNG, WebP and TIFF get nothing.
         metadata: What it is to hold.
 
     Raises:
         ValueError: More EXIF than a JPEG file can hold.
     """
-    if kind is PNG and metadata.xmp:
-        _into_png(path, b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp)
-    if metadata.exif and kind in ADDERS:
-        ADDERS[kind](path, metadata.exif)
+    if kind is JPEG:
+        _into_jpeg(path, metadata)
+    elif kind is PNG:
+        _into_png(path, metadata)
+    elif kind is WEBP and metadata.exif:
+        _into_webp(path, metadata.exif)
+    elif kind is TIFF and metadata.exif:
+        _into_tiff(path, metadata.exif)
 
 
-def _into_jpeg(path: Path, exif: bytes) -> None:
+def _into_jpeg(path: Path, metadata: Metadata) -> None:
+    exif = metadata.exif
     if len(exif) > _LONGEST_SEGMENT:
         raise ValueError(
             f"{len(exif)} bytes of EXIF do not fit in a JPEG file, which holds {_LONGEST_SEGMENT}; "
             "expected another format, such as png or tiff"
         )
-    data = path.read_bytes()
-    place = 2
-    if data[2:4] == b"\xff\xe0":  # JFIF wants to be first
-        place += 2 + int.from_bytes(data[4:6], "big")
-    with path.open("wb") as file:
-        file.write(data[:place] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
-        file.write(data[place:])
+    segments = [(b"\xff\xe1", exif)] if exif else []
+    segments += [(b"\xff\xfe", text) for kind, text in metadata.comments if kind == b"COM"]
+    packed = [
+        marker + struct.pack(">H", len(content) + 2) + content for marker, content in segments
+    ]
+    with path.open("rb") as file:
+        head = file.read(6)
+    jfif = head[2:4] == b"\xff\xe0"  # wants to be first
+    _insert(path, 4 + int.from_bytes(head[4:6], "big") if jfif else 2, b"".join(packed))
 
 
-def _exif_into_png(path: Path, exif: bytes) -> None:
-    _into_png(path, b"eXIf", exif.removeprefix(_PREFIX))
+def _into_png(path: Path, metadata: Metadata) -> None:
+    chunks = [(kind, data) for kind, data in metadata.comments if kind != b"COM"]
+    if metadata.xmp:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp))
+    if metadata.exif:
+        chunks.append((b"eXIf", metadata.exif.removeprefix(_PREFIX)))
+    packed = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    _insert(path, 33, b"".join(packed))  # behind the header
 
 
-def _into_png(path: Path, kind: bytes, content: bytes) -> None:
-    """Put a chunk behind the header."""
-    data, place = path.read_bytes(), 33
-    with path.open("wb") as file:
-        file.write(data[:place] + struct.pack(">I", len(content)) + kind + content)
-        file.write(struct.pack(">I", zlib.crc32(kind + content)) + data[place:])
+def _insert(path: Path, place: int, addition: bytes) -> None:
+    if addition:
+        data = path.read_bytes()
+        with path.open("wb") as file:
+            file.write(data[:place])
+            file.write(addition)
+            file.write(memoryview(data)[place:])
 
 
 def _into_webp(path: Path, exif: bytes) -> None:
@@ -120,11 +136,3 @@ def _into_tiff(path: Path, exif: bytes) -> None:
         file.write(struct.pack(f"{order}{place}", 0))
         file.seek(at)
         file.write(struct.pack(f"{order}{place}", directory))
-
-
-ADDERS: dict[Format, Callable[[Path, bytes], None]] = {
-    JPEG: _into_jpeg,
-    PNG: _exif_into_png,
-    WEBP: _into_webp,
-    TIFF: _into_tiff,
-}

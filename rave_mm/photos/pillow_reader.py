@@ -20,10 +20,12 @@ from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.formats import BMP, HEIC, WEBP, Format
 from rave_mm.photos.metadata import (
     ORIENTATION,
+    PICTURE_NOT_KEPT,
     Metadata,
+    announced_by_xmp,
     damage_told,
     upright_exif,
-    upright_xmp,
+    xmp_of_result,
 )
 from rave_mm.photos.photo import Header, Photo, Values
 
@@ -51,6 +53,9 @@ def open_with_pillow(path: Path, kind: Format) -> Photo:
         exif, info, frames = image.getexif(), dict(image.info), getattr(image, "n_frames", 1)
         alpha = image.has_transparency_data
         notes = [f"has {frames} frames, of which the first is kept"] if frames > 1 else []
+        notes += announced_by_xmp(info.get("xmp") or b"")
+        if (info.get("aux") or info.get("depth_images")) and PICTURE_NOT_KEPT not in notes:
+            notes.append(PICTURE_NOT_KEPT)
         if (bits := info.get("bit_depth", 8)) > 8:
             notes.append(f"{bits} bits per channel become 8")
         gray = image.mode in ("1", "L", "LA")
@@ -81,7 +86,7 @@ def open_with_pillow(path: Path, kind: Format) -> Photo:
             return Metadata(
                 upright_exif(exif, *photo.size),
                 header.icc_profile,
-                upright_xmp(info.get("xmp") or b""),
+                xmp_of_result(info.get("xmp") or b""),
                 dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
             )
 

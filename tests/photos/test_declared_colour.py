@@ -12,6 +12,7 @@ from rave_mm.photos.colour import ColourSpace
 from rave_mm.photos.declared_colour import code_points_of_heif
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.icc_profile import Primaries, icc_profile
+from rave_mm.photos.pillow_reader import register_heic
 from rave_mm.photos.reading import open_photo, read_photo
 from rave_mm.photos.writing import write_photo
 from tests.photos.pictures import chunk, noise, red
@@ -26,7 +27,7 @@ def heif(path: Path, primaries: int, transfer: int) -> Path:
     """A flat red photo whose code points are set to these."""
     kind = "AVIF" if path.suffix == ".avif" else "HEIF"
     if kind == "HEIF":
-        pytest.importorskip("pillow_heif").register_heif_opener()
+        register_heic()
     Image.fromarray(red()).save(path, kind, quality=90)
     data = bytearray(path.read_bytes())
     at = data.index(b"nclx") + 4

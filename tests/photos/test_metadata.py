@@ -7,7 +7,12 @@ import pytest
 from PIL import Image
 
 from rave_mm.photos.errors import UnreadablePhotoError
-from rave_mm.photos.metadata import Metadata, photoshop_resources, upright_xmp
+from rave_mm.photos.metadata import (
+    Metadata,
+    announced_by_xmp,
+    photoshop_resources,
+    xmp_of_result,
+)
 from rave_mm.photos.reading import open_photo
 from tests.photos.pictures import chunk, noise
 
@@ -45,12 +50,39 @@ def test_xmp_says_upright_in_both_of_its_forms() -> None:
         (b'<a tiff:Orientation="8"/>', b'<a tiff:Orientation="1"/>'),
         (b"<tiff:Orientation>3</tiff:Orientation>", b"<tiff:Orientation>1</tiff:Orientation>"),
     ):
-        assert upright_xmp(before) == after
-        assert upright_xmp(before.decode()) == after
+        assert xmp_of_result(before) == after
+        assert xmp_of_result(before.decode()) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (b'<a GCamera:MotionPhoto="1"/>', b'<a GCamera:MotionPhoto="0"/>', "has a video"),
+        (b"<a GCamera:MicroVideo = '1'/>", b"<a GCamera:MicroVideo = '0'/>", "has a video"),
+        (
+            b"<Camera:MotionPhoto>1</Camera:MotionPhoto>",
+            b"<Camera:MotionPhoto>0</Camera:MotionPhoto>",
+            "has a video",
+        ),
+        (b'<a hdrgm:Version="1.0" b="c"/>', b'<a b="c"/>', "has a second picture"),
+    ],
+)
+def test_xmp_of_phones_announces_nothing_that_is_gone(
+    before: bytes, after: bytes, told: str
+) -> None:
+    assert xmp_of_result(before) == after
+    assert [note[: len(told)] for note in announced_by_xmp(before)] == [told]
+    assert announced_by_xmp(after) == []
+
+
+def test_xmp_that_announces_nothing_stays_as_it_is() -> None:
+    packet = b'<a GCamera:MotionPhoto="0" GCamera:MotionPhotoVersion="1" hdrgm:GainMapMax="1"/>'
+    assert xmp_of_result(packet) == packet
+    assert announced_by_xmp(packet) == []
 
 
 def test_nothing_is_nothing() -> None:
-    assert Metadata() == Metadata(b"", b"", b"", b"", None)
+    assert Metadata() == Metadata(b"", b"", b"", b"", None, ())
 
 
 def test_text_of_a_png_that_ends_too_early(tmp_path: Path) -> None:
