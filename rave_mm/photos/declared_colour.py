@@ -12,7 +12,13 @@ from pathlib import Path
 from rave_mm.photos.errors import UnreadablePhotoError
 from rave_mm.photos.formats import AVIF, HEIC, JPEG, PNG, Format
 from rave_mm.photos.icc_profile import BT709, Primaries, icc_profile
-from rave_mm.photos.metadata import EXIF_TAGS, INTEROPERABILITY, directory_of, parse_exif
+from rave_mm.photos.metadata import (
+    DAMAGED,
+    EXIF_TAGS,
+    INTEROPERABILITY,
+    directory_of,
+    parse_exif,
+)
 
 # H.273, table 2, those of RGB on displays.
 _PRIMARIES = {
@@ -56,7 +62,6 @@ def declared_profile(
 
     Raises:
         UnreadablePhotoError: It is an HDR picture.
-        OSError: It cannot be read.
     """
     try:
         if kind is PNG:
@@ -71,7 +76,7 @@ def declared_profile(
         raise UnreadablePhotoError(path, str(error)) from error
     except ValueError as error:
         return embedded, (f"declares colours that are not used: {error}",)
-    except (LookupError, struct.error):
+    except DAMAGED:
         return embedded, ("what it declares of its colours is damaged, and not used",)
 
 

@@ -40,7 +40,7 @@ _PHOTOSHOP_THUMBNAILS = (b"\x04\x09", b"\x04\x0c")
 _SCAN, _COMMENT = 0xDA, 0xFE  # markers of a JPEG file
 _LONGEST_TEXT = 64 * 2**20
 # What Pillow and the lines below raise for tags that are not what they say they are.
-_DAMAGED = (
+DAMAGED = (
     SyntaxError,
     ValueError,
     LookupError,
@@ -85,7 +85,7 @@ def damage_told(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnreadablePhotoError(path, f"its metadata are damaged: {error}") from error
 
 

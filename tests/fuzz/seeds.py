@@ -23,6 +23,9 @@ def photos(folder: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     told = {"exif": tags.tobytes(), "icc_profile": profile, "dpi": (300, 300)}
     picture.save(folder / "a.jpg", quality=80, comment=b"a comment", **told)
+    adobe = exif(1)
+    adobe[0x8769] = {0xA001: 0xFFFF, 0xA005: {1: "R03"}}
+    picture.save(folder / "adobe.jpg", exif=adobe)
     picture.save(folder / "progressive.jpg", progressive=True, subsampling=2)
     picture.convert("CMYK").save(folder / "cmyk.jpg")
     picture.convert("L").save(folder / "gray.jpg", xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")

@@ -229,6 +229,13 @@ def test_jpeg_of_a_camera_that_is_set_to_adobe_rgb(
     assert bool(photo.load().metadata.icc_profile) is adobe
 
 
+def test_damaged_exif_is_told(tmp_path: Path) -> None:
+    Image.fromarray(red()).save(tmp_path / "a.jpg", exif=b"Exif\0\0XX R03")
+    photo = open_photo(tmp_path / "a.jpg")
+    assert photo.notes == ("what it declares of its colours is damaged, and not used",)
+    assert photo.colour.is_srgb
+
+
 def test_an_embedded_profile_comes_before_exif(tmp_path: Path) -> None:
     tags = Image.Exif()
     tags[0x8769] = {0xA001: 0xFFFF, 0xA005: {1: "R03"}}
