@@ -12,13 +12,17 @@ from rave_mm.photos.colour import image_of, pixels_of
 from rave_mm.photos.declared_colour import declared_profile
 from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import AVIF, GIF, HEAD, JPEG, PNG, TIFF, Format
+from rave_mm.photos.jpeg_segments import (
+    has_content_credentials,
+    parts_of_jpeg,
+    photoshop_of_jpeg,
+)
 from rave_mm.photos.metadata import (
     ORIENTATION,
     PICTURE_NOT_KEPT,
     Metadata,
     announced_by_xmp,
     damage_told,
-    jpeg_comments,
     parse_exif,
     photoshop_resources,
     png_metadata,
@@ -58,11 +62,11 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
     # None for AVIF, which libheif turns upright by itself.
     orientation = int(_get(image, "orientation", 1))
     dpi = _dpi(image) if kind in (JPEG, TIFF) else None
-    comments: tuple[tuple[bytes, bytes], ...] = ()
+    parts: tuple[tuple[bytes, bytes], ...] = ()
     if kind is PNG:
         with damage_told(path):
             chunks = png_metadata(path)
-            exif, xmp, dpi, comments = chunks.exif, chunks.xmp, chunks.dpi, chunks.comments
+            exif, xmp, dpi, parts = chunks.exif, chunks.xmp, chunks.dpi, chunks.parts
             orientation = int(parse_exif(exif).get(ORIENTATION, 1))
     profile, unused = declared_profile(
         path, kind, channels, _get(image, "icc-profile-data", b""), exif
@@ -91,9 +95,9 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
                 upright_exif(tags, *photo.size),
                 b"" if channels == 4 else header.icc_profile,
                 xmp_of_result(xmp),
-                _photoshop(kind, image),
+                _photoshop(path, kind, image),
                 dpi,
-                jpeg_comments(path) if kind is JPEG else comments,
+                parts_of_jpeg(path) if kind is JPEG else parts,
             )
 
     photo = Photo(path, kind, header, stream, read_metadata)
@@ -111,11 +115,13 @@ def _load(path: Path, kind: Format, **options: Any) -> pyvips.Image:
         raise UnreadablePhotoError(path, reason(error)) from error
 
 
-def _photoshop(kind: Format, image: pyvips.Image) -> bytes:
-    iptc = _get(image, "iptc-data", b"")
+def _photoshop(path: Path, kind: Format, image: pyvips.Image) -> bytes:
+    if kind is JPEG:
+        return photoshop_resources(photoshop_of_jpeg(path))
     if kind is TIFF:
-        return photoshop_resources(_get(image, "photoshop-data", b""), iptc)
-    return photoshop_resources(iptc)
+        resources, iptc = (_get(image, name, b"") for name in ("photoshop-data", "iptc-data"))
+        return photoshop_resources(resources, iptc)
+    return b""
 
 
 def _dpi(image: pyvips.Image) -> tuple[float, float] | None:
@@ -138,6 +144,8 @@ def _notes(path: Path, kind: Format, image: pyvips.Image, xmp: bytes) -> list[st
             notes.append(PICTURE_NOT_KEPT)
         elif kind is AVIF and b"avis" in file.read(HEAD):
             notes.append("has several frames, of which the first is kept")
+    if kind is JPEG and has_content_credentials(path):
+        notes.append("has content credentials (C2PA), which do not hold for the result")
     if image.format == "float":
         notes.append("floating point becomes 16 bits")
     return list(dict.fromkeys(notes))

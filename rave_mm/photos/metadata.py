@@ -35,9 +35,8 @@ _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>)\s*)[2-8]')
 _XMP_VIDEO = re.compile(rb'(Camera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*["\']|>)\s*)1')
 _XMP_GAIN_MAP = re.compile(rb'\s+hdrgm:Version\s*=\s*(?:"[^"]*"|\'[^\']*\')')
 _RAW_PROFILE = re.compile(rb"\n\w+\n\s*\d+\n([0-9a-fA-F\s]+)")
-_PHOTOSHOP = b"Photoshop 3.0\0"
+PHOTOSHOP = b"Photoshop 3.0\0"
 _PHOTOSHOP_THUMBNAILS = (b"\x04\x09", b"\x04\x0c")
-_SCAN, _COMMENT = 0xDA, 0xFE  # markers of a JPEG file
 _LONGEST_TEXT = 64 * 2**20
 # What Pillow and the lines below raise for tags that are not what they say they are.
 DAMAGED = (
@@ -64,8 +63,8 @@ class Metadata:
         iptc: Photoshop's resources, IPTC among them, as a JPEG file has them, with
             ``Photoshop 3.0\\0`` in front.
         dpi: Pixels per inch, across and down.
-        comments: Texts beside these, by the kind of their chunk in a PNG file (tEXt, zTXt, iTXt),
-            or ``COM`` for those of a JPEG file. They fit in a file of the same format alone.
+        parts: Parts of the file that go into a file of the same format as they are, by kind: texts
+            of a PNG file (tEXt, zTXt, iTXt), comments and extended XMP of a JPEG file (COM, APP1).
     """
 
     exif: bytes = b""
@@ -73,7 +72,7 @@ class Metadata:
     xmp: bytes = b""
     iptc: bytes = b""
     dpi: tuple[float, float] | None = None
-    comments: tuple[tuple[bytes, bytes], ...] = ()
+    parts: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @contextmanager
@@ -196,7 +195,7 @@ def photoshop_resources(resources: bytes, iptc: bytes = b"") -> bytes:
     """
     if iptc and not resources:
         resources = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc
-    kept, at = b"", len(_PHOTOSHOP) if resources.startswith(_PHOTOSHOP) else 0
+    kept, at = b"", len(PHOTOSHOP) if resources.startswith(PHOTOSHOP) else 0
     while resources[at : at + 4] == b"8BIM" and len(resources) >= at + 12:
         name = resources[at + 6] + 1  # a length and so many letters, made even
         start = at + 6 + name + name % 2
@@ -205,7 +204,7 @@ def photoshop_resources(resources: bytes, iptc: bytes = b"") -> bytes:
         if resources[at + 4 : at + 6] not in _PHOTOSHOP_THUMBNAILS:
             kept += resources[at:end]
         at = end
-    return _PHOTOSHOP + kept if kept else b""
+    return PHOTOSHOP + kept if kept else b""
 
 
 def png_metadata(path: Path) -> Metadata:
@@ -216,7 +215,7 @@ def png_metadata(path: Path) -> Metadata:
     """
     exif = xmp = b""
     dpi = None
-    comments = []
+    parts = []
     with path.open("rb") as file:
         file.seek(8)
         while len(header := file.read(8)) == 8:
@@ -244,20 +243,8 @@ def png_metadata(path: Path) -> Metadata:
                 if not exif and (found := _RAW_PROFILE.search(text)):
                     exif = bytes.fromhex(found[1].decode())
             else:
-                comments.append((kind, data))
-    return Metadata(exif, xmp=xmp, dpi=dpi, comments=tuple(comments))
-
-
-def jpeg_comments(path: Path) -> tuple[tuple[bytes, bytes], ...]:
-    """The comments of a JPEG file, as :class:`Metadata` has them."""
-    comments = []
-    with path.open("rb") as file:
-        file.seek(2)
-        while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != _SCAN:
-            content = file.read(max(0, int.from_bytes(head[2:], "big") - 2))
-            if head[1] == _COMMENT:
-                comments.append((b"COM", content))
-    return tuple(comments)
+                parts.append((kind, data))
+    return Metadata(exif, xmp=xmp, dpi=dpi, parts=tuple(parts))
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -11,15 +11,16 @@ from pathlib import Path
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rave_mm.photos.formats import JPEG, PNG, TIFF, WEBP, Format
+from rave_mm.photos.jpeg_segments import add_segments
 from rave_mm.photos.metadata import EXIF_TAGS, GPS_TAGS, Metadata, directory_of, parse_exif
 
 _PREFIX = b"Exif\0\0"
-_LONGEST_SEGMENT = 65533
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _VP8X_EXIF, _VP8X_ALPHA = 8, 16
 
 
 def add_metadata(path: Path, kind: Format, metadata: Metadata) -> None:
-    """Add EXIF to a file that has none, comments of its format, and XMP to a PNG file.
+    """Add EXIF to a file that has none, parts of its own format, and XMP to a PNG file.
 
     Args:
         path: The file.
@@ -30,7 +31,7 @@ def add_metadata(path: Path, kind: Format, metadata: Metadata) -> None:
         ValueError: More EXIF than a JPEG file can hold.
     """
     if kind is JPEG:
-        _into_jpeg(path, metadata)
+        add_segments(path, metadata)
     elif kind is PNG:
         _into_png(path, metadata)
     elif kind is WEBP and metadata.exif:
@@ -39,26 +40,8 @@ def add_metadata(path: Path, kind: Format, metadata: Metadata) -> None:
         _into_tiff(path, metadata.exif)
 
 
-def _into_jpeg(path: Path, metadata: Metadata) -> None:
-    exif = metadata.exif
-    if len(exif) > _LONGEST_SEGMENT:
-        raise ValueError(
-            f"{len(exif)} bytes of EXIF do not fit in a JPEG file, which holds {_LONGEST_SEGMENT}; "
-            "expected another format, such as png or tiff"
-        )
-    segments = [(b"\xff\xe1", exif)] if exif else []
-    segments += [(b"\xff\xfe", text) for kind, text in metadata.comments if kind == b"COM"]
-    packed = [
-        marker + struct.pack(">H", len(content) + 2) + content for marker, content in segments
-    ]
-    with path.open("rb") as file:
-        head = file.read(6)
-    jfif = head[2:4] == b"\xff\xe0"  # wants to be first
-    _insert(path, 4 + int.from_bytes(head[4:6], "big") if jfif else 2, b"".join(packed))
-
-
 def _into_png(path: Path, metadata: Metadata) -> None:
-    chunks = [(kind, data) for kind, data in metadata.comments if kind != b"COM"]
+    chunks = [part for part in metadata.parts if part[0] in _TEXTS]
     if metadata.xmp:
         chunks.append((b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp))
     if metadata.exif:
@@ -67,15 +50,10 @@ def _into_png(path: Path, metadata: Metadata) -> None:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     ]
-    _insert(path, 33, b"".join(packed))  # behind the header
-
-
-def _insert(path: Path, place: int, addition: bytes) -> None:
-    if addition:
-        data = path.read_bytes()
+    if packed:
+        data, place = path.read_bytes(), 33  # behind the header
         with path.open("wb") as file:
-            file.write(data[:place])
-            file.write(addition)
+            file.write(data[:place] + b"".join(packed))
             file.write(memoryview(data)[place:])
 
 

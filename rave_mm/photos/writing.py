@@ -139,11 +139,9 @@ def _write_with_libvips(
     across, down = metadata.dpi or _NO_DPI
     image = image.copy(xres=across / 25.4, yres=down / 25.4)
     blobs = {"icc-profile": metadata.icc_profile}
-    if kind is not PNG:
+    if kind not in (JPEG, PNG):
         blobs["xmp"] = metadata.xmp
-    if kind is JPEG:
-        blobs["iptc"] = metadata.iptc
-    elif kind is TIFF:
+    if kind is TIFF:
         blobs["photoshop"] = metadata.iptc.removeprefix(b"Photoshop 3.0\0")
     elif kind is AVIF:
         blobs["exif"] = metadata.exif

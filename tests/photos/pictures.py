@@ -2,9 +2,13 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from rave_mm.photos.reading import open_photo
+from rave_mm.photos.writing import write_photo
 
 
 def noise(height=20, width=30, dtype=np.uint8, channels=3):
@@ -65,3 +69,11 @@ def write_16_bit_tiff(path, photo, orientation=1, photometric=2):
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *t) for t in tags)
     head = struct.pack("<2sHI", b"II", 42, 8 + len(pixels) + len(bits))
     path.write_bytes(head + pixels + bits + directory + bytes(4))
+
+
+def written_again(path: Path, suffix: str = "") -> Path:
+    """A photo written once more, with all that is kept of it."""
+    photo = open_photo(path).load()
+    target = path.with_name(f"again{suffix or path.suffix}")
+    write_photo(target, photo.values, photo)
+    return target
