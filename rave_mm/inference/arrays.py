@@ -110,7 +110,7 @@ def enhance_windows(
     top = full_scale(pixels.dtype)
     for window, srgb, lit in windows:
         shown = divided(srgb, blend_light_map(lit, strength), wide_gamut=not colour.is_srgb)
-        result[window.slices] = colour.from_srgb(shown, pixels[window.slices])
+        result[window.slices] = colour.from_srgb(shown, pixels[window.slices], srgb)
         if meter is not None:
             if top > 1:  # what clips is told by what is written
                 shown = (shown * top).round() / top

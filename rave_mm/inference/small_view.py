@@ -120,7 +120,10 @@ def see_small(image: pyvips.Image, long_side: int) -> NDArray:
 
 def brightness_of(photo: FloatArray) -> FloatArray:
     """Mean of red, green and blue: (H, W, 3) to (H, W)."""
-    return photo.mean(2, dtype=np.float32)
+    red, green, blue = np.moveaxis(
+        photo, 2, 0
+    )  # `mean` over so short an axis takes ten times as long
+    return (red + green + blue) / np.float32(3)
 
 
 def fit_lines(light_map: FloatArray, brightness: FloatArray) -> LightLines:

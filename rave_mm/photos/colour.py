@@ -13,6 +13,8 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import ImageCms
 
+from rave_mm.photos.matrix_profile import MatrixProfile, multiplied, read_matrix_profile
+
 # The white of the profile connection space (D50), and the primaries of sRGB there, as its ICC
 # profile has them: XYZ of red, green and blue, a column each, which add up to white.
 _WHITE = np.array([0.9642, 1.0, 0.8249], np.float32)
@@ -39,6 +41,7 @@ class ColourSpace:
     def __init__(self, icc_profile: bytes = b"", channels: int = 3) -> None:
         self.icc_profile = b""
         self.channels = channels
+        self._matrix: MatrixProfile | None = None
         if not icc_profile:
             return
         _check_profile(icc_profile, channels)
@@ -48,9 +51,18 @@ class ColourSpace:
         steps = np.linspace(0, 255, 256 if channels == 1 else 9)
         grid = np.stack(np.meshgrid(*[steps] * channels), -1).astype(np.uint8)
         grid = grid.reshape(1, -1, channels)
+        srgb = self.to_srgb(grid)
         # There are many profiles of sRGB, which differ by rounding.
-        if np.abs(self.to_srgb(grid) - grid / np.float32(255)).max() < _SAME:
+        if np.abs(srgb - grid / np.float32(255)).max() < _SAME:
             self.icc_profile = b""
+        elif (matrix := read_matrix_profile(icc_profile)) is not None:
+            self._matrix = matrix
+            # Beyond sRGB, CIELAB as Little CMS has it may have come to its end; and it rounds what
+            # is dark.
+            within = ((srgb >= 0) & (srgb <= 1)).all(-1)
+            differences = np.abs(_decode(self.to_srgb(grid)) - _decode(srgb))[within]
+            if not differences.max(initial=0) <= _SAME:
+                self._matrix = None  # Little CMS reads it in another way
 
     @property
     def is_srgb(self) -> bool:
@@ -70,6 +82,9 @@ class ColourSpace:
         if self.is_srgb:
             srgb = values.astype(np.float32) / np.float32(full_scale(values.dtype))
             return srgb if srgb.shape[2] == 3 else np.repeat(srgb, 3, axis=2)
+        if self._matrix is not None:
+            from_own = _FROM_XYZ @ self._matrix.to_xyz
+            return _encode(multiplied(from_own, self._matrix.to_linear(values)))
         image = image_of(values)
         if values.shape[2] == 4:
             image = image.copy(interpretation="cmyk")
@@ -80,7 +95,10 @@ class ColourSpace:
         return _encode(_xyz(lab) @ _FROM_XYZ.T)
 
     def from_srgb(
-        self, srgb: NDArray[np.float32], values: NDArray[np.uint8 | np.uint16]
+        self,
+        srgb: NDArray[np.float32],
+        values: NDArray[np.uint8 | np.uint16],
+        before: NDArray[np.float32] | None = None,
     ) -> NDArray[np.uint8 | np.uint16]:
         """sRGB as the values of this colour space, for a picture that came out of such values.
 
@@ -88,6 +106,7 @@ class ColourSpace:
             srgb: RGB (H, W, 3), as :meth:`to_srgb` gives it.
             values: What the picture was, (H, W, C). Where nothing was changed, just these are
                 returned, whatever the profile rounds.
+            before: `values` as sRGB, if that is known.
 
         Returns:
             (H, W, C), of the type of `values`.
@@ -96,8 +115,16 @@ class ColourSpace:
         if self.is_srgb:
             scaled = np.clip(srgb[..., : self.channels] * np.float32(top), 0, top)
             return (np.round(scaled) if top > 1 else scaled).astype(values.dtype)
+        if before is None:
+            before = self.to_srgb(values)
+        if self._matrix is not None:
+            to_own = np.linalg.inv(self._matrix.to_xyz) @ _TO_XYZ
+            shares = self._matrix.from_linear(multiplied(to_own, _decode(srgb)))
+            result = np.round(shares * np.float32(top)).astype(values.dtype)
+            r, g, b = np.moveaxis(srgb == before, 2, 0)  # `all` over so short an axis is slow
+            return np.where((r & g & b)[..., None], values, result)
         scale = 65535 // top
-        changed = self._deep_values(srgb) - self._deep_values(self.to_srgb(values))
+        changed = self._deep_values(srgb) - self._deep_values(before)
         result = np.round((values.astype(np.float32) * scale + changed) / scale)
         return np.clip(result, 0, top).astype(values.dtype)
 

@@ -77,3 +77,11 @@ def written_again(path: Path, suffix: str = "") -> Path:
     target = path.with_name(f"again{suffix or path.suffix}")
     write_photo(target, photo.values, photo)
     return target
+
+
+def linear(srgb):
+    """The light of sRGB's values, odd beyond its limits (IEC 61966-2-1)."""
+    size = np.abs(srgb)
+    return np.copysign(
+        np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), srgb
+    )

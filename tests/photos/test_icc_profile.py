@@ -8,13 +8,9 @@ from PIL import ImageCms
 
 from rave_mm.photos.colour import ColourSpace
 from rave_mm.photos.icc_profile import BT709, Primaries, icc_profile
-from tests.photos.pictures import noise
+from tests.photos.pictures import linear, noise
 
 P3 = Primaries((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
-
-
-def linear(srgb: np.ndarray) -> np.ndarray:
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def test_primaries_of_srgb() -> None:
@@ -34,12 +30,8 @@ def test_colours_of_other_primaries(gamma: float | None) -> None:
     share = values / 65535
     light = linear(share) if gamma is None else share**gamma
     wanted = light @ (np.linalg.inv(BT709.to_xyz()) @ P3.to_xyz()).T
-    found = linear_of_extended(ColourSpace(icc_profile("mine", P3, gamma)).to_srgb(values))
-    np.testing.assert_allclose(found, wanted, atol=2e-3)
-
-
-def linear_of_extended(srgb: np.ndarray) -> np.ndarray:
-    return np.copysign(linear(np.abs(srgb)), srgb)
+    found = linear(ColourSpace(icc_profile("mine", P3, gamma)).to_srgb(values))
+    np.testing.assert_allclose(found, wanted, atol=3e-4)  # a profile has 16 bits behind the point
 
 
 def test_gray() -> None:
