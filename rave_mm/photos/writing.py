@@ -40,6 +40,8 @@ _LARGEST_TIFF = 4 * 10**9
 _QUALITY = 95
 # AVIF spends its bits better: this is beyond JPEG at 95.
 _AVIF_QUALITY = 90
+# More effort takes 8 (HEIC) and 60 (AVIF) times as long, for files a tenth smaller at most.
+_AVIF_EFFORT, _HEIC_EFFORT = 0, {"preset": "ultrafast"}
 
 
 def write_photo(path: Path | str, values: Values, like: LoadedPhoto | None = None) -> None:
@@ -161,7 +163,9 @@ def _write_with_libvips(
         image.webpsave(target, Q=_QUALITY, lossless=lossless, exact=True, keep=_ALL_BUT_EXIF)
     else:
         bits = 12 if image.format == "ushort" else 8
-        image.heifsave(target, compression="av1", Q=_AVIF_QUALITY, bitdepth=bits)
+        image.heifsave(
+            target, compression="av1", Q=_AVIF_QUALITY, effort=_AVIF_EFFORT, bitdepth=bits
+        )
 
 
 def _write_with_pillow(path: Path, kind: Format, pixels: Values, metadata: Metadata) -> None:
@@ -175,6 +179,7 @@ def _write_with_pillow(path: Path, kind: Format, pixels: Values, metadata: Metad
         path,
         "HEIF",
         quality=_QUALITY,
+        enc_params=_HEIC_EFFORT,
         exif=metadata.exif or None,
         xmp=metadata.xmp or None,
         icc_profile=metadata.icc_profile or None,
