@@ -53,6 +53,7 @@ def enhance_by_rows(
         ValueError: `strength` is out of range.
     """
     assert seer.light_map_side is not None
+    photo = photo.decoded_once()
     channels = photo.header.channels
 
     def reduced(long_side: int) -> pyvips.Image:

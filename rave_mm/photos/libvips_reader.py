@@ -80,6 +80,7 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
         orientation=orientation,
         icc_profile=profile,
         shrinks=kind is JPEG,
+        by_rows=kind is not AVIF and not floating,
         notes=(*_notes(path, kind, image, xmp), *unused),
     )
 

@@ -1,13 +1,14 @@
 """A photograph's file, opened: its header is read, its pixels wait to be asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from rave_mm.photos.colour import SRGB, ColourSpace, colour_space, pixels_of
 from rave_mm.photos.errors import UnreadablePhotoError, reason
@@ -53,6 +54,7 @@ class Header:
         orientation: EXIF's, 1 to 8.
         icc_profile: Colour profile; empty if there is none.
         shrinks: Whether pixels can be had at a half, a quarter and an eighth of their size.
+        by_rows: Whether they are decoded row by row as they are asked for; else all at once.
         lossless: Whether a format that has both was written without loss.
         notes: What of the file is not read, in words.
     """
@@ -65,6 +67,7 @@ class Header:
     orientation: int = 1
     icc_profile: bytes = b""
     shrinks: bool = False
+    by_rows: bool = True
     lossless: bool = False
     notes: tuple[str, ...] = ()
 
@@ -146,6 +149,13 @@ class Photo:
             values = SRGB.from_srgb(self._stored_colour.to_srgb(values), values[..., :3])
         alpha = np.ascontiguousarray(stored[..., -1]) if header.alpha else None
         return np.ascontiguousarray(values), alpha
+
+    def decoded_once(self) -> Self:
+        """For who streams it several times: itself, held in memory if it is decoded all at once."""
+        if self.header.by_rows:
+            return self
+        image = self.stream(1).copy_memory()
+        return replace(self, stream=lambda shrink: image)
 
     def shrink_for(self, long_side: int) -> int:
         """By how much to shrink :attr:`stream` so that the long side keeps so many pixels."""

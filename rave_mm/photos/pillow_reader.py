@@ -71,6 +71,7 @@ def open_with_pillow(path: Path, kind: Format) -> Photo:
             alpha=alpha,
             orientation=orientation,
             icc_profile=profile,
+            by_rows=False,
             lossless=kind is WEBP and _is_lossless_webp(path),
             notes=(*notes, *unused),
         )

@@ -43,7 +43,7 @@ def open_raw(path: Path) -> Photo:
         with damage_told(path):
             return Metadata(upright_exif(tiff_tags(path), *photo.size))
 
-    photo = Photo(path, RAW, Header(height, width, deep=True), stream, read_metadata)
+    photo = Photo(path, RAW, Header(height, width, deep=True, by_rows=False), stream, read_metadata)
     return photo
 
 
