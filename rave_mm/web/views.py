@@ -57,14 +57,17 @@ class ScreenCopy:
     light_maps: dict[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, photo: Photo) -> "ScreenCopy":
-        """Decode a photograph, no larger than needed.
+    def of(cls, photo: Photo, stored: pyvips.Image) -> "ScreenCopy":
+        """Reduce a photograph.
+
+        Args:
+            photo: The photograph.
+            stored: Its pixels as :func:`stored_colours` gives them, no smaller than a screen.
 
         Raises:
-            UnreadablePhotoError, pyvips.Error: The file is damaged.
+            pyvips.Error: The file is damaged.
         """
-        reduced = stored_colours(photo, photo.shrink_for(SCREEN_SIDE))
-        view = see_small(reduced, SCREEN_SIDE)
+        view = see_small(stored, SCREEN_SIDE)
         return cls(SRGB.from_srgb(photo.colour.to_srgb(view), view))
 
     @property

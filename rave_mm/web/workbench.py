@@ -163,9 +163,7 @@ class Workbench:
             ValueError: The part is not within the photograph, or is too large.
             Whatever is in :func:`rave_mm.inference.photo_outcome.failures`.
         """
-        photo = self.open(item)
-        path = self._wholes.get(item.identity, lambda: self._decode(item, photo))
-        whole = pyvips.Image.new_from_file(str(path))
+        photo, whole = self.open(item), self._whole(item)
         lines = self._light(item, name) if kind == "after" else None
         return views.jpeg(views.enhanced_part(photo, whole, window, scale, lines, strength))
 
@@ -216,7 +214,11 @@ class Workbench:
 
     def _screen(self, item: Item) -> views.ScreenCopy:
         photo = self.open(item)
-        return self._screens.get(item.identity, lambda: views.ScreenCopy.of(photo))
+
+        def reduce() -> views.ScreenCopy:
+            return views.ScreenCopy.of(photo, self._stored(item, views.SCREEN_SIDE))
+
+        return self._screens.get(item.identity, reduce)
 
     def _light_map(self, item: Item, name: str) -> FloatArray:
         return self._screen(item).light_map(name, self._light(item, name))
@@ -227,11 +229,22 @@ class Workbench:
         assert side is not None
 
         def look() -> LightLines:
-            reduced = views.stored_colours(photo, photo.shrink_for(side))
-            return enhancer.see(reduced, photo.colour)[1]
+            return enhancer.see(self._stored(item, side), photo.colour)[1]
 
         kept = self._lines.setdefault(item.identity, Recent(len(self.enhancers)))
         return kept.get(name, look)
+
+    def _stored(self, item: Item, long_side: int) -> pyvips.Image:
+        """The pixels of a photograph, no smaller than asked for."""
+        photo = self.open(item)
+        if photo.header.by_rows:
+            return views.stored_colours(photo, photo.shrink_for(long_side))
+        return self._whole(item)  # decoded once for all that is shown
+
+    def _whole(self, item: Item) -> pyvips.Image:
+        photo = self.open(item)
+        path = self._wholes.get(item.identity, lambda: self._decode(item, photo))
+        return pyvips.Image.new_from_file(str(path))
 
     def _decode(self, item: Item, photo: Photo) -> Path:
         if item.owner is None:

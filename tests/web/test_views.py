@@ -25,14 +25,16 @@ COLOURS = ["adobe_rgb_profile.png", "gray_profile.jpg", "lossless.webp", "planar
 def test_a_screen_copy_is_the_photo_in_srgb(name: str) -> None:
     if not CASES.is_dir():
         pytest.skip(f"the files of photos are not here: no folder {CASES}")
-    screen, wanted = ScreenCopy.of(open_photo(CASES / name)), read_photo(CASES / name)
+    photo, wanted = open_photo(CASES / name), read_photo(CASES / name)
+    screen = ScreenCopy.of(photo, stored_colours(photo))
     assert screen.pixels.dtype == wanted.dtype
     assert np.abs(screen.srgb - wanted / np.float32(np.iinfo(wanted.dtype).max)).max() < 1.5 / 255
 
 
 def test_a_large_photo_is_reduced(tmp_path: Path) -> None:
     write_photo(tmp_path / "large.jpg", backlit(3300, 200))
-    screen = ScreenCopy.of(open_photo(tmp_path / "large.jpg"))
+    photo = open_photo(tmp_path / "large.jpg")
+    screen = ScreenCopy.of(photo, stored_colours(photo, photo.shrink_for(SCREEN_SIDE)))
     assert screen.pixels.shape == (SCREEN_SIDE, 97, 3)
 
 
@@ -41,7 +43,7 @@ def test_the_light_map_is_that_of_the_photo(tmp_path: Path) -> None:
     write_photo(tmp_path / "a.png", backlit(60, 90))
     photo, enhancer = open_photo(tmp_path / "a.png"), choose_enhancer()
     _, lines = enhancer.see(stored_colours(photo), photo.colour)
-    screen = ScreenCopy.of(photo)
+    screen = ScreenCopy.of(photo, stored_colours(photo))
     light_map = screen.light_map("one", lines)
     assert screen.light_map("one", lines) is light_map
     wanted = enhancer.enhance(backlit(60, 90))
