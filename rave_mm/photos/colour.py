@@ -83,8 +83,8 @@ class ColourSpace:
             srgb = values.astype(np.float32) / np.float32(full_scale(values.dtype))
             return srgb if srgb.shape[2] == 3 else np.repeat(srgb, 3, axis=2)
         if self._matrix is not None:
-            from_own = _FROM_XYZ @ self._matrix.to_xyz
-            return _encode(multiplied(from_own, self._matrix.to_linear(values)))
+            linear = self._matrix.to_linear(values)
+            return _encode(multiplied(_FROM_XYZ @ self._matrix.to_xyz, linear))
         image = image_of(values)
         if values.shape[2] == 4:
             image = image.copy(interpretation="cmyk")
@@ -118,8 +118,8 @@ class ColourSpace:
         if before is None:
             before = self.to_srgb(values)
         if self._matrix is not None:
-            to_own = np.linalg.inv(self._matrix.to_xyz) @ _TO_XYZ
-            shares = self._matrix.from_linear(multiplied(to_own, _decode(srgb)))
+            own = multiplied(self._matrix.from_xyz @ _TO_XYZ, _decode(srgb))
+            shares = self._matrix.from_linear(own)
             result = np.round(shares * np.float32(top)).astype(values.dtype)
             r, g, b = np.moveaxis(srgb == before, 2, 0)  # `all` over so short an axis is slow
             return np.where((r & g & b)[..., None], values, result)

@@ -5,7 +5,7 @@ times as long for them by way of CIELAB, and rounds more.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -81,10 +81,15 @@ class MatrixProfile:
     Attributes:
         to_xyz: (3, 3), from linear RGB to the profile connection space, XYZ under D50.
         curves: Of red, green and blue.
+        from_xyz: The inverse of `to_xyz`.
     """
 
     to_xyz: NDArray[np.float64]
     curves: tuple[Curve, Curve, Curve]
+    from_xyz: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "from_xyz", np.linalg.inv(self.to_xyz))
 
     def to_linear(self, values: NDArray[np.uint8 | np.uint16]) -> FloatArray:
         """Values (H, W, 3) of the file as linear RGB, in [0, 1]."""
