@@ -120,9 +120,7 @@ def see_small(image: pyvips.Image, long_side: int) -> NDArray:
 
 def brightness_of(photo: FloatArray) -> FloatArray:
     """Mean of red, green and blue: (H, W, 3) to (H, W)."""
-    red, green, blue = np.moveaxis(
-        photo, 2, 0
-    )  # `mean` over so short an axis takes ten times as long
+    red, green, blue = np.moveaxis(photo, 2, 0)  # `mean` over so short an axis is slow
     return (red + green + blue) / np.float32(3)
 
 
