@@ -7,8 +7,6 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from rave_mm.clip.attention_pool import attention_pool
-
 _BATCH_NORMS = {"conv1": "bn1", "conv2": "bn2", "conv3": "bn3"}
 
 
@@ -81,12 +79,27 @@ class _PackedSelfAttention(nn.Module):
 
 
 class _FirstTokenPool(nn.Module):
-    """What open_clip's `AttentionPool2d` gives, see :func:`attention_pool`."""
+    """What open_clip's `AttentionPool2d` gives, whose other tokens' answers are thrown away."""
 
     def __init__(self, pool: AttentionPool2d) -> None:
         super().__init__()
-        self.pool = pool
+        self.positional_embedding = pool.positional_embedding
+        self.q_proj, self.k_proj, self.v_proj = pool.q_proj, pool.k_proj, pool.v_proj
+        self.c_proj = pool.c_proj
+        self.heads = pool.num_heads
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool (N, C, H, W) to (N, D)."""
-        return attention_pool(self.pool, x)
+        tokens = x.flatten(2).transpose(1, 2)
+        tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], 1)
+        tokens = tokens + self.positional_embedding.to(tokens.dtype)
+        q, k, v = (
+            projected.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for projected in (
+                self.q_proj(tokens[:, :1]),
+                self.k_proj(tokens),
+                self.v_proj(tokens),
+            )
+        )
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.c_proj(mixed.transpose(1, 2).flatten(2))[:, 0]
