@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyvips
 import torch
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
@@ -26,6 +27,7 @@ def photos(folder: Path) -> None:
     adobe = exif(1)
     adobe[0x8769] = {0xA001: 0xFFFF, 0xA005: {1: "R03"}}
     picture.save(folder / "adobe.jpg", exif=adobe)
+    picture.save(folder / "p3.jpg", icc_profile=bytes(pyvips.Image.profile_load("p3")))
     picture.save(folder / "progressive.jpg", progressive=True, subsampling=2)
     picture.convert("CMYK").save(folder / "cmyk.jpg")
     picture.convert("L").save(folder / "gray.jpg", xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
