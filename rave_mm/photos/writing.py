@@ -40,8 +40,9 @@ _LARGEST_TIFF = 4 * 10**9
 _QUALITY = 95
 # AVIF spends its bits better: this is beyond JPEG at 95.
 _AVIF_QUALITY = 91
-# The encoders' usual effort takes 8 (HEIC) and 48 (AVIF) times as long, and saves a tenth of the
-# bytes at most; AVIF at 91 is then as near to the picture as at 90 with that, within 0.2 dB.
+# The encoders' usual effort takes 8 (HEIC) and 35 to 48 (AVIF) times as long, and saves 8% of the
+# bytes (AVIF 5% of a picture full of detail, 30% of a smooth one). AVIF at 91 is then as near to
+# the picture as at 90 with that, within 0.2 dB.
 _AVIF_EFFORT, _HEIC_EFFORT = 0, {"preset": "ultrafast"}
 
 
