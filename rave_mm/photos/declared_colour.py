@@ -19,6 +19,7 @@ from rave_mm.photos.metadata import (
     directory_of,
     parse_exif,
 )
+from rave_mm.photos.png_chunks import read_chunks
 
 # H.273, table 2, those of RGB on displays.
 _PRIMARIES = {
@@ -40,7 +41,7 @@ _SRGB_GAMMA, _NEAR = 1 / 2.2, 0.005
 _LARGEST = 2**24
 
 
-class HDRError(Exception):
+class _HDRError(Exception):
     """Values that say nothing without the brightness of a display."""
 
 
@@ -72,7 +73,7 @@ def declared_profile(
             points = code_points_of_heif(path)
             return profile_of_code_points(*points, channels) if points else b"", ()
         return profile_of_exif(exif) if kind is JPEG else b"", ()
-    except HDRError as error:
+    except _HDRError as error:
         raise UnreadablePhotoError(path, str(error)) from error
     except ValueError as error:
         return embedded, (f"declares colours that are not used: {error}",)
@@ -89,11 +90,11 @@ def profile_of_code_points(primaries: int, transfer: int, channels: int = 3) -> 
         channels: 1 for gray, 3 for RGB.
 
     Raises:
-        HDRError: PQ or HLG.
+        _HDRError: PQ or HLG.
         ValueError: Colours that no profile here stands for.
     """
     if transfer in _HDR:
-        raise HDRError(
+        raise _HDRError(
             f"got an HDR picture ({_HDR[transfer]}); expected SDR: export it so from the camera or "
             "another program"
         )
@@ -145,11 +146,12 @@ def profile_of_png(path: Path, embedded: bytes, channels: int) -> bytes:
         it is sRGB; empty for sRGB.
 
     Raises:
-        HDRError, ValueError: As :func:`profile_of_code_points`, or primaries that span no colours.
+        _HDRError, ValueError: As :func:`profile_of_code_points`, or primaries that span no colours.
         struct.error: A chunk is too short.
         OSError: It cannot be read.
     """
-    chunks = _png_colour_chunks(path)
+    kinds = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+    chunks = dict(read_chunks(path, kinds, before_pixels=True))
     if b"cICP" in chunks:
         primaries, transfer = struct.unpack(">BB", chunks[b"cICP"][:2])
         return profile_of_code_points(primaries, transfer, channels)
@@ -228,20 +230,3 @@ def _associations(box: bytes) -> Iterator[tuple[int, int]]:
         at += count * (2 if wide_numbers else 1)
         for number in numbers:
             yield item, number & (0x7FFF if wide_numbers else 0x7F)
-
-
-def _png_colour_chunks(path: Path) -> dict[bytes, bytes]:
-    """Those before the pixels that say something of colours, but for a profile."""
-    chunks = {}
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(header := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", header)
-            if kind == b"IDAT":
-                break
-            if kind in (b"cICP", b"sRGB", b"gAMA", b"cHRM"):
-                chunks[kind] = file.read(min(length, 64))
-                file.seek(max(0, length - 64) + 4, 1)
-            else:
-                file.seek(length + 4, 1)
-    return chunks

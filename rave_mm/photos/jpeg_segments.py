@@ -6,14 +6,18 @@ A segment holds 65533 bytes. What is longer is spread over several: XMP as Adobe
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from rave_mm.photos.metadata import PHOTOSHOP, Metadata
+from rave_mm.photos.metadata import PHOTOSHOP, PICTURE_NOT_KEPT, Metadata
+
+Segment: TypeAlias = tuple[int, bytes]
+"""Its marker and its content."""
 
 LONGEST = 65533
-_SCAN, _COMMENT, _APP1, _APP11, _APP13 = 0xDA, 0xFE, 0xE1, 0xEB, 0xED  # markers
-_JFIF = b"\xff\xe0"
+_SCAN, _COMMENT = 0xDA, 0xFE  # markers
+_APP1, _APP2, _APP11, _APP13 = 0xE1, 0xE2, 0xEB, 0xED
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _EXTENSION_HEAD = len(_EXTENDED_XMP) + 32 + 8
@@ -25,20 +29,33 @@ _ONLY_EXTENDED = (
 )
 
 
-def photoshop_of_jpeg(path: Path) -> bytes:
-    """Photoshop's resources in a JPEG file, with ``Photoshop 3.0\\0`` in front; empty if none."""
+def read_segments(path: Path) -> list[Segment]:
+    """The segments of a JPEG file, up to its pixels."""
+    segments = []
+    with path.open("rb") as file:
+        file.seek(2)
+        while len(head := file.read(4)) == 4:
+            filler, marker, length = struct.unpack(">BBH", head)
+            if filler != 0xFF or marker == _SCAN:
+                break
+            segments.append((marker, file.read(max(0, length - 2))))
+    return segments
+
+
+def photoshop_of(segments: Sequence[Segment]) -> bytes:
+    """Photoshop's resources, with ``Photoshop 3.0\\0`` in front; empty if there are none."""
     pieces = [
         content.removeprefix(PHOTOSHOP)
-        for marker, content in _segments(path)
+        for marker, content in segments
         if marker == _APP13 and content.startswith(PHOTOSHOP)
     ]
     return PHOTOSHOP + b"".join(pieces) if pieces else b""
 
 
-def parts_of_jpeg(path: Path) -> tuple[tuple[bytes, bytes], ...]:
-    """Comments and extended XMP of a JPEG file, as :class:`Metadata` has them."""
+def parts_of(segments: Sequence[Segment]) -> tuple[tuple[bytes, bytes], ...]:
+    """Comments and extended XMP, as :class:`Metadata` has them."""
     parts = []
-    for marker, content in _segments(path):
+    for marker, content in segments:
         if marker == _COMMENT:
             parts.append((b"COM", content))
         elif marker == _APP1 and content.startswith(_EXTENDED_XMP):
@@ -46,13 +63,18 @@ def parts_of_jpeg(path: Path) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(parts)
 
 
-def has_content_credentials(path: Path) -> bool:
-    """Whether a JPEG file holds a manifest of C2PA, which vouches for the photo as it was."""
-    return any(marker == _APP11 and b"c2pa" in content for marker, content in _segments(path))
+def announced_by(segments: Sequence[Segment]) -> list[str]:
+    """What segments say that the file holds beside its picture, in words of what is not kept."""
+    announced = []
+    if any(marker == _APP2 and content.startswith(b"MPF\0") for marker, content in segments):
+        announced.append(PICTURE_NOT_KEPT)
+    if any(marker == _APP11 and b"c2pa" in content for marker, content in segments):
+        announced.append("has content credentials (C2PA), which do not hold for the result")
+    return announced
 
 
-def add_segments(path: Path, metadata: Metadata) -> None:
-    """Put EXIF, XMP, Photoshop's resources and parts of a JPEG file into one that has none.
+def packed_segments(metadata: Metadata) -> bytes:
+    """EXIF, XMP, Photoshop's resources and parts of a JPEG file, as they stand in one.
 
     Raises:
         ValueError: More EXIF than a JPEG file can hold.
@@ -70,27 +92,10 @@ def add_segments(path: Path, metadata: Metadata) -> None:
         segments.append((_APP13, PHOTOSHOP + resources[start : start + room]))
     markers = {b"COM": _COMMENT, b"APP1": _APP1}
     segments += [(markers[kind], content) for kind, content in metadata.parts if kind in markers]
-    if not segments:
-        return
-    data = path.read_bytes()
-    # JFIF's own segment wants to be first.
-    place = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == _JFIF else 2
-    with path.open("wb") as file:
-        file.write(data[:place])
-        for marker, content in segments:
-            file.write(struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content)
-        file.write(memoryview(data)[place:])
-
-
-def _segments(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Markers and contents, up to the pixels."""
-    with path.open("rb") as file:
-        file.seek(2)
-        while len(head := file.read(4)) == 4:
-            filler, marker, length = struct.unpack(">BBH", head)
-            if filler != 0xFF or marker == _SCAN:
-                break
-            yield marker, file.read(max(0, length - 2))
+    return b"".join(
+        struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+        for marker, content in segments
+    )
 
 
 def _xmp_segments(packet: bytes) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Opens what libvips reads: JPEG, PNG, TIFF, AVIF and GIF."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,25 @@ from rave_mm.photos.declared_colour import declared_profile
 from rave_mm.photos.errors import UnreadablePhotoError, reason
 from rave_mm.photos.formats import AVIF, GIF, HEAD, JPEG, PNG, TIFF, Format
 from rave_mm.photos.jpeg_segments import (
-    has_content_credentials,
-    parts_of_jpeg,
-    photoshop_of_jpeg,
+    Segment,
+    announced_by,
+    parts_of,
+    photoshop_of,
+    read_segments,
 )
 from rave_mm.photos.metadata import (
     ORIENTATION,
-    PICTURE_NOT_KEPT,
     Metadata,
     announced_by_xmp,
     damage_told,
     parse_exif,
     photoshop_resources,
-    png_metadata,
     tiff_tags,
     upright_exif,
     xmp_of_result,
 )
 from rave_mm.photos.photo import Header, Photo, Values
+from rave_mm.photos.png_chunks import png_metadata
 
 LOADERS: dict[Format, Callable[..., pyvips.Image]] = {
     JPEG: pyvips.Image.jpegload,
@@ -39,7 +40,6 @@ LOADERS: dict[Format, Callable[..., pyvips.Image]] = {
     AVIF: pyvips.Image.heifload,
     GIF: pyvips.Image.gifload,
 }
-_FIRST_SEGMENTS = 2**18
 
 
 def open_with_libvips(path: Path, kind: Format) -> Photo:
@@ -62,7 +62,8 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
     # None for AVIF, which libheif turns upright by itself.
     orientation = int(_get(image, "orientation", 1))
     dpi = _dpi(image) if kind in (JPEG, TIFF) else None
-    parts: tuple[tuple[bytes, bytes], ...] = ()
+    segments = read_segments(path) if kind is JPEG else []
+    parts = parts_of(segments)
     if kind is PNG:
         with damage_told(path):
             chunks = png_metadata(path)
@@ -71,6 +72,7 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
     profile, unused = declared_profile(
         path, kind, channels, _get(image, "icc-profile-data", b""), exif
     )
+    announced = announced_by_xmp(xmp) + announced_by(segments)
     header = Header(
         height=image.height,
         width=image.width,
@@ -81,7 +83,7 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
         icc_profile=profile,
         shrinks=kind is JPEG,
         by_rows=kind is not AVIF and not floating,
-        notes=(*_notes(path, kind, image, xmp), *unused),
+        notes=tuple(dict.fromkeys([*announced, *_notes(path, kind, image), *unused])),
     )
 
     def stream(shrink: int) -> pyvips.Image:
@@ -96,9 +98,9 @@ def open_with_libvips(path: Path, kind: Format) -> Photo:
                 upright_exif(tags, *photo.size),
                 b"" if channels == 4 else header.icc_profile,
                 xmp_of_result(xmp),
-                _photoshop(path, kind, image),
+                _photoshop(kind, image, segments),
                 dpi,
-                parts_of_jpeg(path) if kind is JPEG else parts,
+                parts,
             )
 
     photo = Photo(path, kind, header, stream, read_metadata)
@@ -116,9 +118,9 @@ def _load(path: Path, kind: Format, **options: Any) -> pyvips.Image:
         raise UnreadablePhotoError(path, reason(error)) from error
 
 
-def _photoshop(path: Path, kind: Format, image: pyvips.Image) -> bytes:
+def _photoshop(kind: Format, image: pyvips.Image, segments: Sequence[Segment]) -> bytes:
     if kind is JPEG:
-        return photoshop_resources(photoshop_of_jpeg(path))
+        return photoshop_resources(photoshop_of(segments))
     if kind is TIFF:
         resources, iptc = (_get(image, name, b"") for name in ("photoshop-data", "iptc-data"))
         return photoshop_resources(resources, iptc)
@@ -135,21 +137,18 @@ def _get(image: pyvips.Image, name: str, default: Any) -> Any:
     return image.get(name) if image.get_typeof(name) else default
 
 
-def _notes(path: Path, kind: Format, image: pyvips.Image, xmp: bytes) -> list[str]:
-    notes = announced_by_xmp(xmp)
+def _notes(path: Path, kind: Format, image: pyvips.Image) -> list[str]:
+    notes = []
     if (count := int(_get(image, "n-pages", 1))) > 1:
         frames = "pages" if kind is TIFF else "frames"
         notes.append(f"has {count} {frames}, of which the first is kept")
-    with path.open("rb") as file:
-        if kind is JPEG and b"MPF\0" in file.read(_FIRST_SEGMENTS):
-            notes.append(PICTURE_NOT_KEPT)
-        elif kind is AVIF and b"avis" in file.read(HEAD):
-            notes.append("has several frames, of which the first is kept")
-    if kind is JPEG and has_content_credentials(path):
-        notes.append("has content credentials (C2PA), which do not hold for the result")
+    if kind is AVIF:
+        with path.open("rb") as file:
+            if b"avis" in file.read(HEAD):
+                notes.append("has several frames, of which the first is kept")
     if image.format == "float":
         notes.append("floating point becomes 16 bits")
-    return list(dict.fromkeys(notes))
+    return notes
 
 
 def _as_16_bits(path: Path, pixels: np.ndarray) -> Values:

@@ -4,8 +4,9 @@ So are those of cameras, phones and displays: Display P3, Adobe RGB, ProPhoto. L
 times as long for them by way of CIELAB, and rounds more.
 """
 
+import functools
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -16,8 +17,8 @@ FloatArray: TypeAlias = NDArray[np.float32]
 _RGB = (b"r", b"g", b"b")
 _FLAT = 1e-4
 _LEVELS = 65535
-_PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
-"""How many numbers a parametric curve of each type has (ICC.1, 10.18)."""
+_PARAMETERS = (1, 3, 4, 5, 7)
+"""How many numbers a parametric curve of each type has, from 0 on (ICC.1, 10.18)."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,15 @@ class MatrixProfile:
     Attributes:
         to_xyz: (3, 3), from linear RGB to the profile connection space, XYZ under D50.
         curves: Of red, green and blue.
-        from_xyz: The inverse of `to_xyz`.
     """
 
     to_xyz: NDArray[np.float64]
     curves: tuple[Curve, Curve, Curve]
-    from_xyz: NDArray[np.float64] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "from_xyz", np.linalg.inv(self.to_xyz))
+    @functools.cached_property
+    def from_xyz(self) -> NDArray[np.float64]:
+        """The inverse of `to_xyz`."""
+        return np.linalg.inv(self.to_xyz)
 
     def to_linear(self, values: NDArray[np.uint8 | np.uint16]) -> FloatArray:
         """Values (H, W, 3) of the file as linear RGB, in [0, 1]."""
@@ -143,17 +144,7 @@ def multiplied(matrix: NDArray[np.floating], colours: FloatArray) -> FloatArray:
 def _curve(tag: bytes) -> Curve | None:
     """The curve of a tag; None for one that is not rising, or of another kind."""
     if tag[:4] == b"para":
-        kind, _ = struct.unpack_from(">HH", tag, 8)
-        if kind not in _PARAMETERS:
-            return None
-        found = struct.unpack_from(f">{_PARAMETERS[kind]}i", tag, 12)
-        g, a, b, c, d, e, f = ([x / 65536 for x in found] + [0.0] * 6)[:7]
-        if kind == 0:
-            a = 1.0
-        elif kind in (1, 2):  # c is what is added; the line is level
-            a, b, e = found[1] / 65536, found[2] / 65536, c if kind == 2 else 0.0
-            c, d, f = 0.0, -b / a if a else 0.0, e
-        return ParametricCurve(g, a, b, c, d, e, f) if g > 0 and a > 0 and c >= 0 else None
+        return _parametric(tag)
     if tag[:4] != b"curv":
         return None
     (count,) = struct.unpack_from(">I", tag, 8)
@@ -164,6 +155,21 @@ def _curve(tag: bytes) -> Curve | None:
         return ParametricCurve(points[0] / 256) if points[0] else None
     rising = np.array(points) / _LEVELS
     return SampledCurve(rising) if (np.diff(rising) >= 0).all() and rising[-1] == 1 else None
+
+
+def _parametric(tag: bytes) -> ParametricCurve | None:
+    (kind,) = struct.unpack_from(">H", tag, 8)
+    if kind >= len(_PARAMETERS):
+        return None
+    numbers = [x / 65536 for x in struct.unpack_from(f">{_PARAMETERS[kind]}i", tag, 12)]
+    if numbers[0] <= 0 or (kind > 0 and numbers[1] <= 0):  # g and a
+        return None
+    if kind == 0:
+        return ParametricCurve(*numbers)
+    if kind < 3:  # level at c up to where the root is zero
+        g, a, b, c = [*numbers, 0.0][:4]
+        return ParametricCurve(g, a, b, d=-b / a, e=c, f=c)
+    return ParametricCurve(*numbers) if numbers[3] >= 0 else None
 
 
 def _level(values: FloatArray) -> NDArray[np.uint16]:

@@ -34,10 +34,8 @@ _LAYOUT_TAGS = frozenset(
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>)\s*)[2-8]')
 _XMP_VIDEO = re.compile(rb'(Camera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*["\']|>)\s*)1')
 _XMP_GAIN_MAP = re.compile(rb'\s+hdrgm:Version\s*=\s*(?:"[^"]*"|\'[^\']*\')')
-_RAW_PROFILE = re.compile(rb"\n\w+\n\s*\d+\n([0-9a-fA-F\s]+)")
 PHOTOSHOP = b"Photoshop 3.0\0"
 _PHOTOSHOP_THUMBNAILS = (b"\x04\x09", b"\x04\x0c")
-_LONGEST_TEXT = 64 * 2**20
 # What Pillow and the lines below raise for tags that are not what they say they are.
 DAMAGED = (
     SyntaxError,
@@ -205,47 +203,3 @@ def photoshop_resources(resources: bytes, iptc: bytes = b"") -> bytes:
             kept += resources[at:end]
         at = end
     return PHOTOSHOP + kept if kept else b""
-
-
-def png_metadata(path: Path) -> Metadata:
-    """EXIF, XMP, resolution and texts of a PNG file, as they are, wherever they stand in it.
-
-    libvips does not look behind the pixels, where some programs write them, nor at EXIF that
-    ImageMagick wrote as text, and makes up a resolution where there is none.
-    """
-    exif = xmp = b""
-    dpi = None
-    parts = []
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(header := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", header)
-            if kind not in (b"eXIf", b"pHYs", b"iTXt", b"zTXt", b"tEXt") or length > _LONGEST_TEXT:
-                file.seek(length + 4, 1)
-                continue
-            data = file.read(length)
-            file.seek(4, 1)
-            keyword, _, rest = data.partition(b"\0")
-            if kind == b"eXIf":
-                exif = data
-            elif kind == b"pHYs":
-                across, down, unit = struct.unpack(">IIB", data[:9])
-                if unit == 1 and across and down:  # per metre
-                    dpi = across * 0.0254, down * 0.0254
-            elif keyword == b"XML:com.adobe.xmp":
-                if kind == b"iTXt":
-                    text = rest[2:].split(b"\0", 2)[2]
-                    xmp = _unpacked(text) if rest[:1] == b"\1" else text
-                else:  # where libvips writes it
-                    xmp = _unpacked(rest[1:]) if kind == b"zTXt" else rest
-            elif keyword in (b"Raw profile type exif", b"Raw profile type APP1"):
-                text = _unpacked(rest[1:]) if kind == b"zTXt" else rest
-                if not exif and (found := _RAW_PROFILE.search(text)):
-                    exif = bytes.fromhex(found[1].decode())
-            else:
-                parts.append((kind, data))
-    return Metadata(exif, xmp=xmp, dpi=dpi, parts=tuple(parts))
-
-
-def _unpacked(data: bytes) -> bytes:
-    return zlib.decompressobj().decompress(data, _LONGEST_TEXT)

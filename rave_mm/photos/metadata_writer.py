@@ -5,17 +5,16 @@ know, such as a photograph's rating, and into TIFF none; and a PNG's XMP where f
 """
 
 import struct
-import zlib
 from pathlib import Path
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rave_mm.photos.formats import JPEG, PNG, TIFF, WEBP, Format
-from rave_mm.photos.jpeg_segments import add_segments
+from rave_mm.photos.jpeg_segments import packed_segments
 from rave_mm.photos.metadata import EXIF_TAGS, GPS_TAGS, Metadata, directory_of, parse_exif
+from rave_mm.photos.png_chunks import packed_chunks
 
 _PREFIX = b"Exif\0\0"
-_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _VP8X_EXIF, _VP8X_ALPHA = 8, 16
 
 
@@ -31,29 +30,29 @@ def add_metadata(path: Path, kind: Format, metadata: Metadata) -> None:
         ValueError: More EXIF than a JPEG file can hold.
     """
     if kind is JPEG:
-        add_segments(path, metadata)
+        _into_jpeg(path, metadata)
     elif kind is PNG:
-        _into_png(path, metadata)
+        _insert(path, 33, packed_chunks(metadata))  # behind the header
     elif kind is WEBP and metadata.exif:
         _into_webp(path, metadata.exif)
     elif kind is TIFF and metadata.exif:
         _into_tiff(path, metadata.exif)
 
 
-def _into_png(path: Path, metadata: Metadata) -> None:
-    chunks = [part for part in metadata.parts if part[0] in _TEXTS]
-    if metadata.xmp:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp))
-    if metadata.exif:
-        chunks.append((b"eXIf", metadata.exif.removeprefix(_PREFIX)))
-    packed = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    ]
-    if packed:
-        data, place = path.read_bytes(), 33  # behind the header
+def _into_jpeg(path: Path, metadata: Metadata) -> None:
+    with path.open("rb") as file:
+        head = file.read(6)
+    jfif = head[2:4] == b"\xff\xe0"  # whose segment wants to be first
+    place = 4 + int.from_bytes(head[4:6], "big") if jfif else 2
+    _insert(path, place, packed_segments(metadata))
+
+
+def _insert(path: Path, place: int, addition: bytes) -> None:
+    if addition:
+        data = path.read_bytes()
         with path.open("wb") as file:
-            file.write(data[:place] + b"".join(packed))
+            file.write(data[:place])
+            file.write(addition)
             file.write(memoryview(data)[place:])
 
 

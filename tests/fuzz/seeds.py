@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyvips
 import torch
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
@@ -13,7 +12,7 @@ from rave_mm.direction.residual_vector import Provenance, ResidualVector
 from rave_mm.networks.light_map_unet import LightMapUNet
 from rave_mm.networks.small_view_net import SmallViewLightMapNet
 from rave_mm.photos.pillow_reader import register_heic
-from tests.photos.pictures import exif, noise, write_16_bit_tiff
+from tests.photos.pictures import DISPLAY_P3, exif, noise, write_16_bit_tiff
 from tests.photos.test_raw_reader import write_dng
 
 
@@ -27,7 +26,7 @@ def photos(folder: Path) -> None:
     adobe = exif(1)
     adobe[0x8769] = {0xA001: 0xFFFF, 0xA005: {1: "R03"}}
     picture.save(folder / "adobe.jpg", exif=adobe)
-    picture.save(folder / "p3.jpg", icc_profile=bytes(pyvips.Image.profile_load("p3")))
+    picture.save(folder / "p3.jpg", icc_profile=DISPLAY_P3)
     picture.save(folder / "progressive.jpg", progressive=True, subsampling=2)
     picture.convert("CMYK").save(folder / "cmyk.jpg")
     picture.convert("L").save(folder / "gray.jpg", xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")

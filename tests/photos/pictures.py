@@ -5,10 +5,17 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pyvips
 from PIL import Image
 
+from rave_mm.photos.icc_profile import Primaries, icc_profile
 from rave_mm.photos.reading import open_photo
 from rave_mm.photos.writing import write_photo
+
+ADOBE_RGB = icc_profile(
+    "Adobe RGB", Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), gamma=563 / 256
+)
+DISPLAY_P3 = bytes(pyvips.Image.profile_load("p3"))
 
 
 def noise(height=20, width=30, dtype=np.uint8, channels=3):

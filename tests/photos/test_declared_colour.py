@@ -11,16 +11,13 @@ from PIL import Image
 from rave_mm.photos.colour import ColourSpace
 from rave_mm.photos.declared_colour import code_points_of_heif
 from rave_mm.photos.errors import UnreadablePhotoError
-from rave_mm.photos.icc_profile import Primaries, icc_profile
 from rave_mm.photos.pillow_reader import register_heic
 from rave_mm.photos.reading import open_photo, read_photo
 from rave_mm.photos.writing import write_photo
-from tests.photos.pictures import chunk, noise, red
+from tests.photos.pictures import ADOBE_RGB, DISPLAY_P3, chunk, noise, red
 
 BT709, BT2020, P3 = 1, 9, 12
-SRGB, LINEAR, PQ, HLG = 13, 8, 16, 18
-P3_BY_LIBVIPS = bytes(pyvips.Image.profile_load("p3"))
-ADOBE = icc_profile("a", Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), 563 / 256)
+SRGB, PQ, HLG = 13, 16, 18
 
 
 def heif(path: Path, primaries: int, transfer: int) -> Path:
@@ -64,7 +61,7 @@ CHRM_P3 = chromaticities(31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 def test_display_p3_by_code_points(tmp_path: Path, suffix: str) -> None:
     photo = open_photo(heif(tmp_path / f"a{suffix}", P3, SRGB))
     values, _ = photo.pixels()
-    wanted = ColourSpace(P3_BY_LIBVIPS).to_srgb(values)
+    wanted = ColourSpace(DISPLAY_P3).to_srgb(values)
     np.testing.assert_allclose(photo.colour.to_srgb(values), wanted, atol=0.02)
     assert wanted[..., 0].min() > values[..., 0].max() / 255 + 0.03  # it is a redder red
     assert not photo.notes
@@ -149,10 +146,10 @@ def test_no_code_points(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chunks", "options", "wanted"),
     [
-        ([cicp(P3, SRGB)], {}, P3_BY_LIBVIPS),
-        ([cicp(P3, SRGB)], {"icc_profile": ADOBE}, P3_BY_LIBVIPS),
-        ([gamma(45455), CHRM_P3], {}, P3_BY_LIBVIPS),
-        ([gamma(45455), CHRM_P3], {"icc_profile": ADOBE}, ADOBE),
+        ([cicp(P3, SRGB)], {}, DISPLAY_P3),
+        ([cicp(P3, SRGB)], {"icc_profile": ADOBE_RGB}, DISPLAY_P3),
+        ([gamma(45455), CHRM_P3], {}, DISPLAY_P3),
+        ([gamma(45455), CHRM_P3], {"icc_profile": ADOBE_RGB}, ADOBE_RGB),
     ],
     ids=["cICP", "cICP before a profile", "cHRM", "a profile before cHRM"],
 )
@@ -224,7 +221,7 @@ def test_jpeg_of_a_camera_that_is_set_to_adobe_rgb(
     photo = open_photo(tmp_path / "a.jpg")
     assert photo.colour.is_srgb is not adobe
     values, _ = photo.pixels()
-    wanted = ColourSpace(ADOBE if adobe else b"").to_srgb(values)
+    wanted = ColourSpace(ADOBE_RGB if adobe else b"").to_srgb(values)
     np.testing.assert_allclose(photo.colour.to_srgb(values), wanted, atol=1e-6)
     assert bool(photo.load().metadata.icc_profile) is adobe
 
@@ -239,5 +236,5 @@ def test_damaged_exif_is_told(tmp_path: Path) -> None:
 def test_an_embedded_profile_comes_before_exif(tmp_path: Path) -> None:
     tags = Image.Exif()
     tags[0x8769] = {0xA001: 0xFFFF, 0xA005: {1: "R03"}}
-    Image.fromarray(red()).save(tmp_path / "a.jpg", exif=tags, icc_profile=P3_BY_LIBVIPS)
-    assert open_photo(tmp_path / "a.jpg").colour.icc_profile == P3_BY_LIBVIPS
+    Image.fromarray(red()).save(tmp_path / "a.jpg", exif=tags, icc_profile=DISPLAY_P3)
+    assert open_photo(tmp_path / "a.jpg").colour.icc_profile == DISPLAY_P3

@@ -9,14 +9,12 @@ import pyvips
 from rave_mm.photos.colour import ColourSpace
 from rave_mm.photos.icc_profile import BT709, Primaries, icc_profile
 from rave_mm.photos.matrix_profile import ParametricCurve, SampledCurve, read_matrix_profile
-from tests.photos.pictures import linear, noise
+from tests.photos.pictures import ADOBE_RGB, DISPLAY_P3, linear, noise
 
 D50 = (0.3457, 0.3585)
-ADOBE = icc_profile("a", Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), 563 / 256)
 PROPHOTO = icc_profile(
     "p", Primaries((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001), D50), 1.8
 )
-P3_BY_LIBVIPS = bytes(pyvips.Image.profile_load("p3"))
 
 
 def with_curve(curve: bytes) -> bytes:
@@ -86,7 +84,7 @@ def test_a_curve_and_back(
     assert float(curve.from_linear(found)[0]) == pytest.approx(value, abs=2e-5)
 
 
-@pytest.mark.parametrize("profile", [ADOBE, PROPHOTO, P3_BY_LIBVIPS], ids=["Adobe", "Pro", "P3"])
+@pytest.mark.parametrize("profile", [ADOBE_RGB, PROPHOTO, DISPLAY_P3], ids=["Adobe", "Pro", "P3"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_no_colour_is_lost(profile: bytes, dtype: type) -> None:
     """By way of CIELAB the most vivid of ProPhoto were: up to 21% off."""
@@ -98,7 +96,7 @@ def test_no_colour_is_lost(profile: bytes, dtype: type) -> None:
 
 
 def test_what_is_not_changed_keeps_its_values() -> None:
-    space, values = ColourSpace(ADOBE), noise(40, 50, np.uint16)
+    space, values = ColourSpace(ADOBE_RGB), noise(40, 50, np.uint16)
     srgb = space.to_srgb(values)
     srgb[:20] *= 0.9
     found = space.from_srgb(srgb, values)
@@ -108,15 +106,15 @@ def test_what_is_not_changed_keeps_its_values() -> None:
 
 
 def test_others_are_left_to_little_cms() -> None:
-    assert read_matrix_profile(ADOBE) is not None
+    assert read_matrix_profile(ADOBE_RGB) is not None
     gray = icc_profile("gray", BT709, 1.8, channels=1)
     cmyk = bytes(pyvips.Image.profile_load("cmyk"))
     for other in (
         gray,
         cmyk,
-        ADOBE.replace(b"rTRC", b"A2B0"),
-        ADOBE.replace(b"gXYZ", b"none"),
-        ADOBE[:300],
+        ADOBE_RGB.replace(b"rTRC", b"A2B0"),
+        ADOBE_RGB.replace(b"gXYZ", b"none"),
+        ADOBE_RGB[:300],
         b"",
         with_curve(sampled(0, 40_000, 30_000, 65_535)),
         with_curve(sampled(0, 30_000)),
@@ -132,4 +130,4 @@ def test_a_matrix_that_little_cms_does_not_find(monkeypatch: pytest.MonkeyPatch)
     """Of two ways to read a profile, its is the one that others have."""
     wrong = read_matrix_profile(PROPHOTO)
     monkeypatch.setattr("rave_mm.photos.colour.read_matrix_profile", lambda profile: wrong)
-    assert ColourSpace(ADOBE)._matrix is None
+    assert ColourSpace(ADOBE_RGB)._matrix is None
