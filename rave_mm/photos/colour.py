@@ -51,7 +51,7 @@ class ColourSpace:
         steps = np.linspace(0, 255, 256 if channels == 1 else 9)
         grid = np.stack(np.meshgrid(*[steps] * channels), -1).astype(np.uint8)
         grid = grid.reshape(1, -1, channels)
-        srgb = self.to_srgb(grid)
+        srgb = self.to_srgb_by_little_cms(grid)
         # There are many profiles of sRGB, which differ by rounding.
         if np.abs(srgb - grid / np.float32(255)).max() < _SAME:
             self.icc_profile = b""
@@ -85,6 +85,16 @@ class ColourSpace:
         if self._matrix is not None:
             linear = self._matrix.to_linear(values)
             return _encode(multiplied(_FROM_XYZ @ self._matrix.to_xyz, linear))
+        return self.to_srgb_by_little_cms(values)
+
+    def to_srgb_by_little_cms(self, values: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float32]:
+        """:meth:`to_srgb` by way of CIELAB: of a matrix and curves it is slower, and rounds more.
+
+        Photographs are read so for data sets: those that ours were trained and measured with were.
+
+        Raises:
+            pyvips.Error: Values of sRGB, which have no profile.
+        """
         image = image_of(values)
         if values.shape[2] == 4:
             image = image.copy(interpretation="cmyk")

@@ -83,7 +83,7 @@ def read_photo(path: Path | str, at_least: int | None = None) -> np.ndarray:
     photo = open_photo(path)
     values, _ = photo.pixels(at_least)
     if not photo.colour.is_srgb:
-        srgb = photo.colour.to_srgb(values)
+        srgb = photo.colour.to_srgb_by_little_cms(values)
         return SRGB.from_srgb(srgb, np.broadcast_to(values[..., :1], srgb.shape))
     return values if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
 

@@ -60,8 +60,7 @@ def test_little_cms_says_the_same(curve: bytes, dtype: type) -> None:
     space, values = ColourSpace(with_curve(curve)), noise(40, 50, dtype)
     found = space.to_srgb(values)
     assert space._matrix is not None
-    space._matrix = None
-    wanted = space.to_srgb(values)
+    wanted = space.to_srgb_by_little_cms(values)
     within = ((wanted >= 0) & (wanted <= 1)).all(-1)
     assert within.sum() > 100
     np.testing.assert_allclose(linear(found[within]), linear(wanted[within]), atol=5e-3)
